@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "address.h"
+
+static int
+resolve_path(const char *path, struct address *address, const char **why)
+{
+	size_t n = strlen(path);
+
+	memset(address, 0, sizeof *address);
+	if (n >= sizeof address->u.un.sun_path) {
+		*why = "the path of a Unix socket has at most 107 bytes";
+		return -1;
+	}
+	address->u.un.sun_family = AF_UNIX;
+	memcpy(address->u.un.sun_path, path, n + 1);
+	address->length = sizeof address->u.un;
+	return 1;
+}
+
+static int
+parse_port(const char *text)
+{
+	int port = 0;
+
+	if (*text == '\0')
+		return -1;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return -1;
+		port = port * 10 + (*text - '0');
+		if (port > 65535)
+			return -1;
+	}
+	return port;
+}
+
+/* Every address of this machine: IPv6 that takes IPv4 as well, where there is IPv6. */
+static int
+resolve_any(unsigned port, struct address *address)
+{
+	int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memset(address, 0, sizeof *address);
+	if (probe == -1) {
+		address->u.in.sin_family = AF_INET;
+		address->length = sizeof address->u.in;
+	} else {
+		close(probe);
+		address->u.in6.sin6_family = AF_INET6;
+		address->length = sizeof address->u.in6;
+	}
+	address_set_port(address, port);
+	return 1;
+}
+
+static int
+resolve_host(const char *host, unsigned port, struct address *addresses, int max,
+             const char **why)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list;
+	int error = getaddrinfo(host, NULL, &hints, &list);
+	int n = 0;
+
+	if (error != 0) {
+		*why = gai_strerror(error);
+		return -1;
+	}
+	for (struct addrinfo *ai = list; ai != NULL && n < max; ai = ai->ai_next) {
+		if (ai->ai_family != AF_INET && ai->ai_family != AF_INET6)
+			continue;
+		memset(&addresses[n], 0, sizeof addresses[n]);
+		memcpy(&addresses[n].u, ai->ai_addr, ai->ai_addrlen);
+		addresses[n].length = ai->ai_addrlen;
+		address_set_port(&addresses[n], port);
+		n++;
+	}
+	freeaddrinfo(list);
+	if (n == 0) {
+		*why = "the name has no address";
+		return -1;
+	}
+	return n;
+}
+
+int
+address_resolve(const char *text, struct address *addresses, int max, const char **why)
+{
+	char host[256];
+	const char *colon = strrchr(text, ':');
+	size_t nhost;
+	int port;
+
+	if (text[0] == '/')
+		return resolve_path(text, addresses, why);
+	*why = "write host:port, [v6]:port, *:port or the /path of a Unix socket";
+	if (colon == NULL || colon == text || (size_t)(colon - text) >= sizeof host)
+		return -1;
+	port = parse_port(colon + 1);
+	if (port == -1) {
+		*why = "the port is a number from 0 (any) to 65535";
+		return -1;
+	}
+	nhost = (size_t)(colon - text);
+	if (text[0] == '[' && text[nhost - 1] == ']') {
+		text++;
+		nhost -= 2;
+	} else if (memchr(text, ':', nhost) != NULL) {
+		*why = "write an IPv6 address in brackets: [::1]:2693";
+		return -1;
+	}
+	memcpy(host, text, nhost);
+	host[nhost] = '\0';
+	if (strcmp(host, "*") == 0)
+		return resolve_any((unsigned)port, addresses);
+	return resolve_host(host, (unsigned)port, addresses, max, why);
+}
+
+bool
+address_is_loopback(const struct address *address)
+{
+	switch (address->u.any.sa_family) {
+	case AF_INET:
+		return ntohl(address->u.in.sin_addr.s_addr) >> 24 == 127;
+	case AF_INET6:
+		return IN6_IS_ADDR_LOOPBACK(&address->u.in6.sin6_addr);
+	}
+	return address->u.any.sa_family == AF_UNIX;
+}
+
+bool
+address_is_equal(const struct address *a, const struct address *b)
+{
+	return a->length == b->length && memcmp(&a->u, &b->u, a->length) == 0;
+}
+
+unsigned
+address_port(const struct address *address)
+{
+	switch (address->u.any.sa_family) {
+	case AF_INET:
+		return ntohs(address->u.in.sin_port);
+	case AF_INET6:
+		return ntohs(address->u.in6.sin6_port);
+	}
+	return 0;
+}
+
+void
+address_set_port(struct address *address, unsigned port)
+{
+	if (address->u.any.sa_family == AF_INET)
+		address->u.in.sin_port = htons((uint16_t)port);
+	else if (address->u.any.sa_family == AF_INET6)
+		address->u.in6.sin6_port = htons((uint16_t)port);
+}
+
+const char *
+address_format_host(const struct address *address, char text[ADDRESS_MAX_TEXT])
+{
+	switch (address->u.any.sa_family) {
+	case AF_INET:
+		return inet_ntop(AF_INET, &address->u.in.sin_addr, text, ADDRESS_MAX_TEXT);
+	case AF_INET6:
+		return inet_ntop(AF_INET6, &address->u.in6.sin6_addr, text,
+		                 ADDRESS_MAX_TEXT);
+	}
+	snprintf(text, ADDRESS_MAX_TEXT, "%s",
+	         address->u.un.sun_path[0] == '/' ? address->u.un.sun_path : "unix");
+	return text;
+}
+
+const char *
+address_format(const struct address *address, char text[ADDRESS_MAX_TEXT])
+{
+	char host[ADDRESS_MAX_TEXT];
+
+	if (address->u.any.sa_family == AF_UNIX)
+		return address_format_host(address, text);
+	snprintf(text, ADDRESS_MAX_TEXT,
+	         address->u.any.sa_family == AF_INET6 ? "[%.60s]:%u" : "%.60s:%u",
+	         address_format_host(address, host), address_port(address));
+	return text;
+}

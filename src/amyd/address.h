@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef ADDRESS_H
+#define ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <netinet/in.h>
+
+/* Where a listener listens. */
+struct address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	} u;
+	socklen_t length;
+};
+
+/* Enough for what address_format() writes. */
+#define ADDRESS_MAX_TEXT 128
+
+/*
+ * Turn "host:port", "[v6]:port", "*:port" (every address of this machine) or "/path" into
+ * at most max addresses. May ask a name server, and wait for it. Returns how many; -1: the
+ * text cannot be an address, or the name has none, and *why says so.
+ */
+int address_resolve(const char *text, struct address *addresses, int max, const char **why);
+
+/* Reachable from this machine only: 127.0.0.0/8, ::1, a Unix socket. */
+bool address_is_loopback(const struct address *address);
+bool address_is_equal(const struct address *a, const struct address *b);
+
+/* 0 for a Unix socket. */
+unsigned address_port(const struct address *address);
+void address_set_port(struct address *address, unsigned port);
+
+/* "127.0.0.1:2693", "[::1]:2693", "/path", or "unix" for one without a name. */
+const char *address_format(const struct address *address, char text[ADDRESS_MAX_TEXT]);
+
+/* The same without the port. */
+const char *address_format_host(const struct address *address, char text[ADDRESS_MAX_TEXT]);
+
+#endif

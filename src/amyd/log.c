@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define RING_MESSAGES 512
+
+struct message {
+	enum log_level level;
+	char text[LOG_MAX_MESSAGE];
+};
+
+/*
+ * Owner: lock guards all, but for target, facility and level: constant after log_open().
+ */
+static struct {
+	enum log_target target;
+	enum log_level level;
+
+	pthread_mutex_t lock;
+	pthread_cond_t not_empty;
+	bool queueing;
+	unsigned first, count;
+	unsigned long dropped;
+	struct message ring[RING_MESSAGES];
+} the_log = {
+	.target = LOG_TO_STDERR,
+	.level = LOG_LEVEL_INFO,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.not_empty = PTHREAD_COND_INITIALIZER,
+};
+
+void
+log_open(enum log_target target, int facility, enum log_level level)
+{
+	the_log.target = target;
+	the_log.level = level;
+	if (target == LOG_TO_SYSLOG)
+		openlog("amyd", LOG_PID | LOG_NDELAY, facility);
+}
+
+static int
+syslog_priority(enum log_level level)
+{
+	switch (level) {
+	case LOG_LEVEL_ERROR:
+		return LOG_ERR;
+	case LOG_LEVEL_WARNING:
+		return LOG_WARNING;
+	case LOG_LEVEL_INFO:
+		return LOG_INFO;
+	case LOG_LEVEL_DEBUG:
+		return LOG_DEBUG;
+	}
+	return LOG_ERR;
+}
+
+/* One write(2) a message, so that lines of several programs do not mix on a terminal. */
+static void
+write_stderr(const char *text)
+{
+	char line[LOG_MAX_MESSAGE + 8];
+	int n = snprintf(line, sizeof line, "amyd: %s\n", text);
+
+	if (write(STDERR_FILENO, line, (size_t)n) == -1)
+		return; /* nowhere left to say it */
+}
+
+static void
+message_write(const struct message *message)
+{
+	if (the_log.target == LOG_TO_SYSLOG)
+		syslog(syslog_priority(message->level), "%s", message->text);
+	else
+		write_stderr(message->text);
+}
+
+/* the_log.lock is held. */
+static void
+ring_push(const struct message *message)
+{
+	if (the_log.count == RING_MESSAGES) {
+		the_log.dropped++;
+		return;
+	}
+	the_log.ring[(the_log.first + the_log.count) % RING_MESSAGES] = *message;
+	the_log.count++;
+	pthread_cond_signal(&the_log.not_empty);
+}
+
+/* the_log.lock is held, and the ring is not empty. */
+static void
+ring_pop(struct message *message)
+{
+	*message = the_log.ring[the_log.first];
+	the_log.first = (the_log.first + 1) % RING_MESSAGES;
+	the_log.count--;
+	if (the_log.dropped > 0 && the_log.count < RING_MESSAGES / 2) {
+		struct message news = { .level = LOG_LEVEL_WARNING };
+
+		snprintf(news.text, sizeof news.text,
+		         "%lu log messages dropped: the log's reader is too slow",
+		         the_log.dropped);
+		the_log.dropped = 0;
+		ring_push(&news);
+	}
+}
+
+static void
+log_say(enum log_level level, const char *format, va_list arguments)
+{
+	struct message message;
+	int error = errno;
+	bool queued;
+
+	if (level > the_log.level)
+		return;
+	message.level = level;
+	vsnprintf(message.text, sizeof message.text, format, arguments);
+	pthread_mutex_lock(&the_log.lock);
+	queued = the_log.queueing;
+	if (queued)
+		ring_push(&message);
+	pthread_mutex_unlock(&the_log.lock);
+	if (!queued)
+		message_write(&message);
+	errno = error;
+}
+
+#define LOG_FUNCTION(name, level)                                                        \
+	void name(const char *format, ...)                                               \
+	{                                                                                \
+		va_list arguments;                                                       \
+                                                                                         \
+		va_start(arguments, format);                                             \
+		log_say(level, format, arguments);                                       \
+		va_end(arguments);                                                       \
+	}
+
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
+
+const char *
+log_escape(char *buffer, size_t size, const char *bytes, size_t nbytes)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < nbytes; i++) {
+		unsigned char byte = (unsigned char)bytes[i];
+		bool plain = byte >= 0x20 && byte < 0x7f && byte != '\\';
+
+		/* Room for this byte, and for "..." in place of the next. */
+		if (used + (plain ? 1 : 4) + 4 > size) {
+			strcpy(buffer + used, "...");
+			return buffer;
+		}
+		if (plain)
+			buffer[used++] = (char)byte;
+		else
+			used += (size_t)sprintf(buffer + used, "\\x%02x", byte);
+	}
+	buffer[used] = '\0';
+	return buffer;
+}
+
+void
+log_start_queueing(void)
+{
+	pthread_mutex_lock(&the_log.lock);
+	the_log.queueing = true;
+	pthread_mutex_unlock(&the_log.lock);
+}
+
+void
+log_stop_queueing(void)
+{
+	pthread_mutex_lock(&the_log.lock);
+	the_log.queueing = false;
+	pthread_cond_signal(&the_log.not_empty);
+	pthread_mutex_unlock(&the_log.lock);
+}
+
+bool
+log_write_next(void)
+{
+	struct message message;
+	bool has_message;
+
+	pthread_mutex_lock(&the_log.lock);
+	while (the_log.count == 0 && the_log.queueing)
+		pthread_cond_wait(&the_log.not_empty, &the_log.lock);
+	has_message = the_log.count > 0;
+	if (has_message)
+		ring_pop(&message);
+	pthread_mutex_unlock(&the_log.lock);
+	if (has_message)
+		message_write(&message);
+	return has_message;
+}

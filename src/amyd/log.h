@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * log.h - what the daemon says, to stderr or to syslog(3).
+ *
+ * Until log_start_queueing() a message is written by whoever says it; from then on it
+ * goes into a bounded ring that the log thread empties, so that nobody else ever waits
+ * for a terminal or for syslog's reader. A message that finds the ring full is counted,
+ * and the count is said when there is room again.
+ *
+ * All functions: any thread, except where one says otherwise. errno is left as it was.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum log_target {
+	LOG_TO_STDERR,
+	LOG_TO_SYSLOG,
+};
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG,
+};
+
+/* Longer messages are cut. */
+#define LOG_MAX_MESSAGE 480
+
+/* Where to, and how much. facility: LOG_DAEMON and the like of <syslog.h>. Main only. */
+void log_open(enum log_target target, int facility, enum log_level level);
+
+void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Client bytes as a log may show them: printable ASCII as it is, the rest as \xNN, cut
+ * with "..." at the end. Returns buffer, always NUL-terminated; size is at least 8.
+ */
+const char *log_escape(char *buffer, size_t size, const char *bytes, size_t nbytes);
+
+/* For the log thread: messages are queued from now on; from log_stop_queueing() not. */
+void log_start_queueing(void);
+void log_stop_queueing(void);
+
+/* Wait for a queued message and write it. False: queueing has stopped, and none is left. */
+bool log_write_next(void);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - options, start, signals, exit status.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "listener.h"
+#include "log.h"
+#include "log_thread.h"
+#include "monotonic.h"
+#include "notify.h"
+#include "server.h"
+
+#define DRAIN_TIMEOUT_MS 5000
+
+/* Descriptors that are not clients: listeners, pipes, pollers, and some to spare. */
+#define OTHER_DESCRIPTORS 256
+
+struct options {
+	const char *conf_path;
+	const char *port_path; /* NULL: do not write one */
+	bool log_to_is_set;
+	enum log_target log_to;
+	unsigned verbose;
+	bool check_only;
+};
+
+static const char usage_line[] =
+    "usage: amyd [-tVhv] [-c file] [-l stderr|syslog] [-p file]\n";
+
+static const char help_text[] =
+    "\n"
+    "Echo and route lines for whoever can open a connection and print one.\n"
+    "\n"
+    "  -c, --config FILE   read FILE instead of " SYSCONFDIR "/amyd.conf\n"
+    "  -t, --test          check the configuration and exit\n"
+    "  -l, --log WHERE     log to stderr or syslog (default: stderr on a terminal)\n"
+    "  -p, --ports FILE    write \"name address port\" of each listener to FILE\n"
+    "  -v, --verbose       log more; twice: debugging messages\n"
+    "  -V, --version       print the version and exit\n"
+    "  -h, --help          print this and exit\n"
+    "\n"
+    "It stays in the foreground. Signals: TERM and INT say goodbye to the clients and\n"
+    "exit; again, at once.\n"
+    "\n"
+    "Try:  printf 'hello\\n' | nc -N 127.0.0.1 2694      (an echo listener)\n"
+    "      nc 127.0.0.1 2693                            (then type HELP)\n"
+    "\n"
+    "See amyd(8), amyd.conf(5), amyd-protocol(7).\n";
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "test", no_argument, NULL, 't' },
+	{ "log", required_argument, NULL, 'l' },
+	{ "ports", required_argument, NULL, 'p' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int
+usage_error(void)
+{
+	fputs(usage_line, stderr);
+	return EX_USAGE;
+}
+
+static bool
+parse_log_target(const char *name, struct options *options)
+{
+	options->log_to_is_set = true;
+	if (strcmp(name, "stderr") == 0)
+		options->log_to = LOG_TO_STDERR;
+	else if (strcmp(name, "syslog") == 0)
+		options->log_to = LOG_TO_SYSLOG;
+	else
+		return false;
+	return true;
+}
+
+enum next_step {
+	STEP_GO_ON,
+	STEP_EXIT, /* with the code that was set */
+};
+
+static enum next_step
+parse_option(int letter, struct options *options, int *code)
+{
+	switch (letter) {
+	case 'c':
+		options->conf_path = optarg;
+		return STEP_GO_ON;
+	case 't':
+		options->check_only = true;
+		return STEP_GO_ON;
+	case 'p':
+		options->port_path = optarg;
+		return STEP_GO_ON;
+	case 'v':
+		options->verbose++;
+		return STEP_GO_ON;
+	case 'l':
+		if (parse_log_target(optarg, options))
+			return STEP_GO_ON;
+		fprintf(stderr, "amyd: -l %s: it is stderr or syslog\n", optarg);
+		*code = usage_error();
+		return STEP_EXIT;
+	case 'V':
+		puts(PACKAGE_STRING);
+		*code = EX_OK;
+		return STEP_EXIT;
+	case 'h':
+		fputs(usage_line, stdout);
+		fputs(help_text, stdout);
+		*code = EX_OK;
+		return STEP_EXIT;
+	}
+	*code = usage_error();
+	return STEP_EXIT;
+}
+
+static enum next_step
+parse_options(int argc, char **argv, struct options *options, int *code)
+{
+	int letter;
+
+	while ((letter = getopt_long(argc, argv, "c:tl:p:vVh", long_options, NULL)) != -1)
+		if (parse_option(letter, options, code) == STEP_EXIT)
+			return STEP_EXIT;
+	if (optind == argc)
+		return STEP_GO_ON;
+	fprintf(stderr, "amyd: %s: no such argument\n", argv[optind]);
+	*code = usage_error();
+	return STEP_EXIT;
+}
+
+static void
+open_log(const struct options *options, const struct conf *conf)
+{
+	enum log_target target = isatty(STDERR_FILENO) ? LOG_TO_STDERR : LOG_TO_SYSLOG;
+	unsigned level = (unsigned)conf->log_level + options->verbose;
+
+	if (options->log_to_is_set)
+		target = options->log_to;
+	else if (conf->log_to_is_set)
+		target = conf->log_to;
+	if (level > LOG_LEVEL_DEBUG)
+		level = LOG_LEVEL_DEBUG;
+	log_open(target, conf->log_facility, (enum log_level)level);
+}
+
+/* All signals are blocked in every thread, and read by this one. */
+static int
+open_signals(void)
+{
+	sigset_t signals;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR1);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
+		return -1;
+	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* As many descriptors as we may have. */
+static void
+raise_limits(const struct conf *conf)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < conf->max_clients + OTHER_DESCRIPTORS)
+		log_warning("max_clients = %u, but only %llu descriptors: raise the limit "
+		            "(ulimit -n, LimitNOFILE=), or lower max_clients",
+		            conf->max_clients, (unsigned long long)limit.rlim_cur);
+}
+
+/* Once the listeners are open. 0, or an exit code. */
+static int
+drop_privileges(const struct conf *conf, const struct listeners *listeners)
+{
+	const struct passwd *pw;
+
+	if (conf->user[0] == '\0' || geteuid() != 0)
+		return EX_OK;
+	pw = getpwnam(conf->user);
+	if (pw == NULL) {
+		log_error("user = \"%s\": there is no such user: make one, or name another",
+		          conf->user);
+		return EX_CONFIG;
+	}
+	listeners_give_to(listeners, pw->pw_uid, pw->pw_gid);
+	if (initgroups(pw->pw_name, pw->pw_gid) == -1 || setgid(pw->pw_gid) == -1 ||
+	    setuid(pw->pw_uid) == -1) {
+		log_error("user = \"%s\": %s: the rights of root cannot be given up",
+		          conf->user, strerror(errno));
+		return EX_NOPERM;
+	}
+	return EX_OK;
+}
+
+static void
+say_what_listens(const struct conf *conf, const struct listeners *listeners)
+{
+	char text[ADDRESS_MAX_TEXT];
+
+	for (size_t i = 0; i < listeners->n; i++) {
+		const struct listener *listener = &listeners->items[i];
+
+		log_info("listen %s: %s", listener->conf->name,
+		         address_format(&listener->address, text));
+	}
+	log_info("%s is ready: %u handlers, at most %u clients", PACKAGE_STRING,
+	         conf->handlers, conf->max_clients);
+}
+
+/* The next signal that came; 0: none did within the time (-1: for ever), or it is over. */
+static int
+next_signal(int signal_fd, const struct server *server, int timeout_ms)
+{
+	struct signalfd_siginfo info;
+	struct pollfd pfds[] = {
+		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = server_over_fd(server), .events = POLLIN },
+	};
+
+	poll(pfds, 2, timeout_ms);
+	if (read(signal_fd, &info, sizeof info) != sizeof info)
+		return 0;
+	return (int)info.ssi_signo;
+}
+
+static bool
+is_over(const struct server *server)
+{
+	struct pollfd pfd = { .fd = server_over_fd(server), .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 1;
+}
+
+static bool
+is_end_signal(int signal_number)
+{
+	return signal_number == SIGTERM || signal_number == SIGINT;
+}
+
+static void
+wait_for_end_signal(int signal_fd, const struct server *server)
+{
+	for (;;) {
+		int signal_number = next_signal(signal_fd, server, -1);
+
+		if (is_end_signal(signal_number))
+			return;
+		if (signal_number == SIGHUP)
+			log_warning("SIGHUP: the configuration is read at start only: restart to "
+			            "change it");
+	}
+}
+
+/* Goodbye to all, until all have gone, the time is up, or a second signal comes. */
+static void
+drain(int signal_fd, struct server *server)
+{
+	int64_t deadline = monotonic_now_ms() + DRAIN_TIMEOUT_MS;
+	bool hurry = false;
+
+	log_info("going down: %u clients", server_nclients(server));
+	notify("STOPPING=1");
+	server_drain(server);
+	while (!is_over(server) && !hurry) {
+		int64_t left = deadline - monotonic_now_ms();
+
+		hurry = left <= 0 ||
+		        is_end_signal(next_signal(signal_fd, server, (int)left));
+	}
+	if (is_over(server))
+		return;
+	log_warning("%u clients are closed before all was sent to them",
+	            server_nclients(server));
+	server_stop(server);
+	while (!is_over(server))
+		next_signal(signal_fd, server, -1);
+}
+
+static int
+serve(int signal_fd, const struct options *options, const struct conf *conf,
+      struct listeners *listeners)
+{
+	struct server *server;
+	int code;
+
+	server = server_start(conf, listeners, &code);
+	if (server == NULL)
+		return code;
+	if (options->port_path != NULL)
+		code = listeners_write_ports(listeners, options->port_path);
+	if (code == EX_OK) {
+		say_what_listens(conf, listeners);
+		notify("READY=1");
+		wait_for_end_signal(signal_fd, server);
+	}
+	drain(signal_fd, server);
+	server_destroy(server);
+	if (code == EX_OK && options->port_path != NULL)
+		unlink(options->port_path);
+	return code;
+}
+
+static int
+run(const struct options *options, const struct conf *conf)
+{
+	struct listeners listeners;
+	int signal_fd, code;
+
+	raise_limits(conf);
+	code = listeners_open(&listeners, conf);
+	if (code != EX_OK)
+		return code;
+	code = drop_privileges(conf, &listeners);
+	if (code != EX_OK)
+		goto close_listeners;
+	signal_fd = open_signals();
+	if (signal_fd == -1) {
+		log_error("signals: %s", strerror(errno));
+		code = EX_OSERR;
+		goto close_listeners;
+	}
+	open_log(options, conf);
+	log_thread_start();
+	code = serve(signal_fd, options, conf, &listeners);
+	log_info("%s is over", PACKAGE_STRING);
+	log_thread_stop();
+	close(signal_fd);
+
+close_listeners:
+	listeners_close(&listeners);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .conf_path = SYSCONFDIR "/amyd.conf" };
+	struct conf conf;
+	char error[CONF_MAX_ERROR];
+	int code;
+
+	if (parse_options(argc, argv, &options, &code) == STEP_EXIT)
+		return code;
+	code = conf_load(options.conf_path, &conf, error);
+	if (code != EX_OK) {
+		log_error("%s", error);
+		return code;
+	}
+	if (options.check_only)
+		puts("configuration OK");
+	else
+		code = run(&options, &conf);
+	conf_fini(&conf);
+	return code;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef MONOTONIC_H
+#define MONOTONIC_H
+
+#include <stdint.h>
+
+/* Milliseconds since some moment in the past. Never jumps with the wall clock. Any thread. */
+int64_t monotonic_now_ms(void);
+
+#endif

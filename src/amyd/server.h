@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * server.h - all the threads, started and stopped in one stated order.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "conf.h"
+#include "listener.h"
+
+/* Owner: main. */
+struct server;
+
+/*
+ * Start: poller thread, handler threads, accept thread; each finds those before it at
+ * work. The listeners and the configuration are borrowed until server_destroy(). NULL: a
+ * <sysexits.h> code is in *code, the cause is logged, and nothing is left running.
+ */
+struct server *server_start(const struct conf *conf, struct listeners *listeners, int *code);
+
+/*
+ * Take no more clients, and tell those there are goodbye. Returns at once; server_over_fd()
+ * becomes readable when all have gone.
+ */
+void server_drain(struct server *server);
+
+/* Close all clients at once. Returns at once. After server_drain(). */
+void server_stop(struct server *server);
+
+/* An eventfd to be polled for reading; borrowed. */
+int server_over_fd(const struct server *server);
+
+/* How many clients there are. */
+unsigned server_nclients(const struct server *server);
+
+/* When it is over: wait for the threads, which are at their end, and free all. */
+void server_destroy(struct server *server);
+
+#endif
