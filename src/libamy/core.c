@@ -6,12 +6,19 @@
 
 #define STATE_MASK 3u
 #define KNOWN 4u /* the kernel has the descriptor: arm it by a change, not anew */
-#define ROUND_SHIFT 8
-#define ROUND_MASK (0xffull << ROUND_SHIFT)
-#define ARMING_SHIFT 16
-#define ARMING_MASK (0xffffull << ARMING_SHIFT)
+#define ROUND_SHIFT 3
+#define ROUND_MASK 0xfffffff8ull
 #define GENERATION_SHIFT 32
 #define INDEX_MASK ((1u << CORE_INDEX_BITS) - 1)
+
+/*
+ * Of round and generation a cookie has room for the lower bits. The round goes on from one
+ * generation to the next, so that both together are long in coming around.
+ */
+#define COOKIE_ROUND_BITS 24
+#define COOKIE_GENERATION_BITS 16
+_Static_assert(CORE_INDEX_BITS + COOKIE_ROUND_BITS + COOKIE_GENERATION_BITS == 64,
+               "a cookie has 64 bits");
 
 static inline enum slot_state
 word_state(uint64_t word)
@@ -25,16 +32,19 @@ word_with_state(uint64_t word, enum slot_state state)
 	return (word & ~(uint64_t)STATE_MASK) | state;
 }
 
-static inline uint64_t
-word_count_up(uint64_t word, uint64_t mask, unsigned shift)
-{
-	return (word & ~mask) | ((word + (1ull << shift)) & mask);
-}
-
 static inline uint32_t
 word_generation(uint64_t word)
 {
 	return (uint32_t)(word >> GENERATION_SHIFT);
+}
+
+/* The word of the next arming: no two of them are alike. */
+static inline uint64_t
+word_next_arming(uint64_t word)
+{
+	uint64_t round = (word + (1u << ROUND_SHIFT)) & ROUND_MASK;
+
+	return (word & ~(ROUND_MASK | STATE_MASK)) | round | KNOWN | SLOT_ARMING;
 }
 
 static inline amy_id
@@ -49,12 +59,13 @@ id_generation(amy_id id)
 	return (uint32_t)(id >> CORE_INDEX_BITS);
 }
 
-/* The cookie: generation (32), round (8), index (24). */
 static inline uint64_t
 make_cookie(uint64_t word, uint32_t index)
 {
-	return (uint64_t)word_generation(word) << 32 |
-	       (word & ROUND_MASK) << (CORE_INDEX_BITS - ROUND_SHIFT) | index;
+	uint64_t generation = word_generation(word) & ((1u << COOKIE_GENERATION_BITS) - 1);
+	uint64_t round = (word >> ROUND_SHIFT) & ((1u << COOKIE_ROUND_BITS) - 1);
+
+	return (generation << COOKIE_ROUND_BITS | round) << CORE_INDEX_BITS | index;
 }
 
 static inline bool
@@ -198,19 +209,21 @@ core_register(struct core *core, int fd, void *data, amy_id *id)
 {
 	struct slot *slot;
 	uint32_t generation, index = 0;
+	uint64_t word;
 
 	pthread_mutex_lock(&core->lock);
 	slot = slot_take_free(core, &index);
 	pthread_mutex_unlock(&core->lock);
 	if (slot == NULL)
 		return -1;
-	generation = word_generation(atomic_load_explicit(&slot->word,
-	                                                  memory_order_relaxed)) + 1;
+	word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+	generation = word_generation(word) + 1;
 	slot->fd = fd;
 	slot->data = data;
 	*id = make_id(generation, index);
 	atomic_store_explicit(&slot->word,
-	                      (uint64_t)generation << GENERATION_SHIFT | SLOT_OWNED,
+	                      (uint64_t)generation << GENERATION_SHIFT |
+	                          (word & ROUND_MASK) | SLOT_OWNED,
 	                      memory_order_release);
 	return 0;
 }
@@ -218,44 +231,46 @@ core_register(struct core *core, int fd, void *data, amy_id *id)
 int
 core_arm(struct core *core, amy_id id, unsigned interest)
 {
-	uint64_t word, arming, armed;
+	uint64_t word, arming;
 	struct slot *slot = core_find(core, id, &word);
 	uint32_t index = amy_id_index(id);
-	bool is_owned;
 	int fd;
 
 	if (slot == NULL)
 		return -1;
-	is_owned = word_state(word) == SLOT_OWNED;
-	fd = is_owned ? slot->fd : -1; /* now: once ARMING, the slot is not this thread's */
-	/* Counted, so that no thread takes another one's ARMING for its own. */
-	arming = word_with_state(word_count_up(word, ARMING_MASK, ARMING_SHIFT) | KNOWN,
-	                         SLOT_ARMING);
-	if (!is_owned || !swap(slot, &word, arming)) {
+	if (word_state(word) != SLOT_OWNED) {
 		errno = EBUSY;
 		return -1;
 	}
-	if (kernel_arm(&core->kernel, fd, interest, make_cookie(word, index),
+	fd = slot->fd; /* now: once ARMING, the slot may become somebody else's */
+	arming = word_next_arming(word);
+	if (!swap(slot, &word, arming)) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (kernel_arm(&core->kernel, fd, interest, make_cookie(arming, index),
 	               !(word & KNOWN)) == -1) {
 		atomic_store_explicit(&slot->word, word, memory_order_release);
 		return -1;
 	}
-	/* Where this fails the event came first: the registration is somebody else's. */
-	armed = word_with_state(arming, SLOT_ARMED);
-	swap(slot, &arming, armed);
+	/*
+	 * Where this fails the event came first: the registration is somebody else's, who
+	 * may be arming it again; that would be another round.
+	 */
+	swap(slot, &(uint64_t){ arming }, word_with_state(arming, SLOT_ARMED));
 	return 0;
 }
 
 int
 core_take(struct core *core, amy_id id)
 {
-	uint64_t word, owned;
+	uint64_t word;
 	struct slot *slot = core_find(core, id, &word);
 
 	if (slot == NULL)
 		return -1;
-	owned = word_with_state(word_count_up(word, ROUND_MASK, ROUND_SHIFT), SLOT_OWNED);
-	if (word_state(word) != SLOT_ARMED || !swap(slot, &word, owned)) {
+	if (word_state(word) != SLOT_ARMED ||
+	    !swap(slot, &word, word_with_state(word, SLOT_OWNED))) {
 		errno = EBUSY;
 		return -1;
 	}
@@ -287,7 +302,7 @@ core_deregister(struct core *core, amy_id id)
 	if (slot == NULL)
 		return -1;
 	if (word_state(word) != SLOT_OWNED ||
-	    !swap(slot, &word, (uint64_t)generation << GENERATION_SHIFT | SLOT_FREE)) {
+	    !swap(slot, &word, word_with_state(word & ~(uint64_t)KNOWN, SLOT_FREE))) {
 		errno = EBUSY;
 		return -1;
 	}

@@ -12,9 +12,12 @@
  *                     └──── take  ◀────────────────┘       deregister: OWNED ──▶ FREE
  *
  * ARMING lasts as long as the system call that arms: the event may come first, but
- * nobody can take, end and close the descriptor under that call. The kernel hands back
- * a cookie of place, generation and round; the round is counted up by take, so that an
- * event of an arming that was taken back does not count for the next one.
+ * nobody can take, end and close the descriptor under that call. Each arming is a new
+ * round: the thread that armed cannot take somebody else's later arming for its own, and
+ * an event of an arming that was taken back does not count for the next one. The kernel
+ * hands back a cookie of place, generation and round.
+ *
+ * tests/model/registration.pml checks all of this exhaustively.
  */
 #ifndef CORE_H
 #define CORE_H
@@ -42,7 +45,7 @@ enum slot_state {
  * Owner: while free, whoever holds core.lock; then as its word says.
  */
 struct slot {
-	_Atomic uint64_t word; /* generation 32, armings 16, round 8, known 1, state 2 bits */
+	_Atomic uint64_t word; /* generation 32, round 29, known 1, state 2 bits */
 	void *data;            /* constant while registered */
 	int fd;                /* constant while registered */
 	uint32_t next_free;    /* guarded by core.lock */
