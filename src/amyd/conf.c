@@ -20,7 +20,11 @@
 
 #define MAX_FILE (16u << 20)
 
-/* libConfuse hands no argument to its callbacks: where the sentence about an error goes. */
+/*
+ * libConfuse hands no argument to its callbacks, and knows what it parses as "[buf]": which
+ * file that is, and where the sentence about an error goes.
+ */
+static const char *error_path;
 static char *error_text;
 
 struct word {
@@ -63,7 +67,7 @@ report(cfg_t *cfg, const char *format, va_list arguments)
 
 	if (error_text[0] != '\0')
 		return;
-	snprintf(error_text, CONF_MAX_ERROR, "%s:%d: ", cfg->filename, cfg->line);
+	snprintf(error_text, CONF_MAX_ERROR, "%s:%d: ", error_path, cfg->line);
 	used = strlen(error_text);
 	vsnprintf(error_text + used, CONF_MAX_ERROR - used, format, arguments);
 	if (strncmp(error_text + used, "no such option", 14) == 0) {
@@ -173,7 +177,7 @@ check_size(cfg_t *cfg, cfg_opt_t *opt, size_t min, size_t max, const char *range
 static int
 check_max_line(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_size(cfg, opt, 1, 16u << 20, "1 to \"16M\"");
+	return check_size(cfg, opt, 1, CONF_MAX_LINE, "1 to \"16M\"");
 }
 
 static int
@@ -405,7 +409,7 @@ check_distinct(const struct conf *conf, cfg_t *cfg, char error[CONF_MAX_ERROR])
 			snprintf(error, CONF_MAX_ERROR,
 			         "%s:%d: listen %s: %s is the address of listen %s "
 			         "already: give it another port",
-			         cfg->filename, cfg_getnsec(cfg, "listen", (unsigned)i)->line,
+			         error_path, cfg_getnsec(cfg, "listen", (unsigned)i)->line,
 			         conf->listeners[i].name, conf->listeners[i].address,
 			         conf->listeners[j].name);
 			return -1;
@@ -427,8 +431,10 @@ read_file(const char *path)
 	do {
 		char *larger = realloc(text, capacity);
 
-		if (larger == NULL)
+		if (larger == NULL) {
+			n = -1;
 			break;
+		}
 		text = larger;
 		n = read(fd, text + used, capacity - used - 1);
 		if (n > 0)
@@ -471,17 +477,12 @@ unreadable(const char *path, char error[CONF_MAX_ERROR])
 
 /* NULL: out of memory. */
 static cfg_t *
-make_parser(const char *path)
+make_parser(void)
 {
 	cfg_t *cfg = cfg_init(options, CFGF_NONE);
 
 	if (cfg == NULL)
 		return NULL;
-	cfg->filename = strdup(path);
-	if (cfg->filename == NULL) {
-		cfg_free(cfg);
-		return NULL;
-	}
 	cfg_set_error_function(cfg, report);
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
 		cfg_set_validate_func(cfg, checks[i].option, checks[i].check);
@@ -491,13 +492,14 @@ make_parser(const char *path)
 static int
 parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX_ERROR])
 {
-	cfg_t *cfg = make_parser(path);
+	cfg_t *cfg = make_parser();
 	int result = EX_CONFIG;
 
 	if (cfg == NULL) {
 		snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
 		return EX_OSERR;
 	}
+	error_path = path;
 	error_text = error;
 	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS) {
 		if (error[0] == '\0')

@@ -15,6 +15,7 @@
 #define CONF_MAX_HANDLERS 64
 #define CONF_MAX_CLIENTS 32000 /* what a handler's pipe can be relied on to hold */
 #define CONF_MAX_ADDRESSES 8
+#define CONF_MAX_LINE (16u << 20)
 
 enum conf_mode {
 	CONF_MODE_COMMAND,

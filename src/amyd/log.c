@@ -112,6 +112,9 @@ ring_pop(struct message *message)
 	}
 }
 
+static void log_say(enum log_level level, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
 static void
 log_say(enum log_level level, const char *format, va_list arguments)
 {

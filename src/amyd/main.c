@@ -307,6 +307,7 @@ drain(int signal_fd, struct server *server)
 		next_signal(signal_fd, server, -1);
 }
 
+/* Until it is ready, all that goes wrong is said on stderr; then in the log. */
 static int
 serve(int signal_fd, const struct options *options, const struct conf *conf,
       struct listeners *listeners)
@@ -320,14 +321,20 @@ serve(int signal_fd, const struct options *options, const struct conf *conf,
 	if (options->port_path != NULL)
 		code = listeners_write_ports(listeners, options->port_path);
 	if (code == EX_OK) {
+		open_log(options, conf);
+		log_thread_start();
 		say_what_listens(conf, listeners);
 		notify("READY=1");
 		wait_for_end_signal(signal_fd, server);
 	}
 	drain(signal_fd, server);
 	server_destroy(server);
-	if (code == EX_OK && options->port_path != NULL)
+	if (code != EX_OK)
+		return code;
+	if (options->port_path != NULL)
 		unlink(options->port_path);
+	log_info("%s is over", PACKAGE_STRING);
+	log_thread_stop();
 	return code;
 }
 
@@ -350,11 +357,7 @@ run(const struct options *options, const struct conf *conf)
 		code = EX_OSERR;
 		goto close_listeners;
 	}
-	open_log(options, conf);
-	log_thread_start();
 	code = serve(signal_fd, options, conf, &listeners);
-	log_info("%s is over", PACKAGE_STRING);
-	log_thread_stop();
 	close(signal_fd);
 
 close_listeners:

@@ -35,7 +35,7 @@ session_create(int fd, const struct conf_listener *listener, const struct addres
 	session->has_registration = true;
 	amy_line_reader_init(&session->reader, listener->max_line);
 	amy_line_writer_init(&session->writer,
-	                     listener->queue + listener->max_line + MAX_ANSWER_OVERHEAD);
+	                     listener->queue + CONF_MAX_LINE + MAX_ANSWER_OVERHEAD);
 	return session;
 }
 
@@ -175,23 +175,27 @@ session_cut(struct session *session)
 	session_bye(session, "SLOW", "the queue of lines for this client is full");
 }
 
+/* A line that is longer than the queue still goes to a client that waits for nothing. */
+static bool
+session_has_room(const struct session *session, size_t nbytes)
+{
+	size_t pending = session_pending(session);
+
+	return pending == 0 || pending + nbytes <= session->listener->queue;
+}
+
 bool
 session_deliver(struct session *session, const char *line, size_t nbytes)
 {
 	if (session->state != SESSION_OPEN && session->state != SESSION_LISTENING)
 		return false;
-	if (session_pending(session) + nbytes > session->listener->queue) {
-		/* What could have gone at the end of this turn does not count. */
-		session_flush(session);
-		if (session->state == SESSION_DEAD)
-			return false;
-		if (session_pending(session) + nbytes > session->listener->queue) {
-			session_cut(session);
-			return false;
-		}
-	}
-	session_answer_raw(session, line, nbytes);
-	return session->state != SESSION_DEAD;
+	if (!session_has_room(session, nbytes))
+		session_flush(session); /* what could have gone does not count */
+	if (session->state != SESSION_DEAD && !session_has_room(session, nbytes))
+		session_cut(session);
+	else
+		session_answer_raw(session, line, nbytes);
+	return session->state == SESSION_OPEN || session->state == SESSION_LISTENING;
 }
 
 void

@@ -40,7 +40,7 @@ struct subscriptions {
 	_Atomic uint64_t version;
 
 	pthread_mutex_t lock; /* guards the rest */
-	struct node root;
+	struct node *root;
 	struct table nodes;
 	struct table pairs; /* the subscriptions, by node and session */
 	struct subscriber *matched;
@@ -60,10 +60,15 @@ subscriptions_create(void)
 		goto free_subs;
 	if (table_init(&subs->pairs) == -1)
 		goto fini_nodes;
+	subs->root = calloc(1, sizeof *subs->root);
+	if (subs->root == NULL)
+		goto fini_pairs;
 	pthread_mutex_init(&subs->lock, NULL);
 	atomic_init(&subs->version, 1);
 	return subs;
 
+fini_pairs:
+	table_fini(&subs->pairs);
 fini_nodes:
 	table_fini(&subs->nodes);
 free_subs:
@@ -79,6 +84,7 @@ subscriptions_destroy(struct subscriptions *subs)
 	pthread_mutex_destroy(&subs->lock);
 	table_fini(&subs->nodes);
 	table_fini(&subs->pairs);
+	free(subs->root);
 	free(subs->matched);
 	free(subs);
 }
@@ -154,7 +160,7 @@ make_child(struct subscriptions *subs, struct node *parent, const char *token, s
 static void
 prune(struct subscriptions *subs, struct node *node)
 {
-	while (node != &subs->root && LIST_EMPTY(&node->followers) &&
+	while (node != subs->root && LIST_EMPTY(&node->followers) &&
 	       node->nchildren == 0) {
 		struct node *parent = node->parent;
 
@@ -174,7 +180,7 @@ prune(struct subscriptions *subs, struct node *node)
 static struct node *
 find_node(struct subscriptions *subs, const struct subject_tokens *pattern)
 {
-	struct node *node = &subs->root;
+	struct node *node = subs->root;
 
 	for (unsigned i = 0; i < pattern->n && node != NULL; i++)
 		node = find_pattern_child(subs, node, pattern->starts[i],
@@ -186,7 +192,7 @@ find_node(struct subscriptions *subs, const struct subject_tokens *pattern)
 static struct node *
 make_node(struct subscriptions *subs, const struct subject_tokens *pattern)
 {
-	struct node *node = &subs->root;
+	struct node *node = subs->root;
 
 	for (unsigned i = 0; i < pattern->n; i++) {
 		const char *token = pattern->starts[i];
@@ -382,7 +388,7 @@ match(struct subscriptions *subs, const struct subject_tokens *subject)
 	} stack[SUBJECT_MAX_TOKENS + 2], at;
 	unsigned n = 0;
 
-	stack[n].node = &subs->root;
+	stack[n].node = subs->root;
 	stack[n++].depth = 0;
 	while (n > 0) {
 		struct node *child;
