@@ -59,6 +59,9 @@ static const struct word facilities[] = {
 	{ "local6", LOG_LOCAL6 }, { "local7", LOG_LOCAL7 }, { NULL, 0 },
 };
 
+static void report(cfg_t *cfg, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+
 /* The first error is the one that is told: those after it often only follow from it. */
 static void
 report(cfg_t *cfg, const char *format, va_list arguments)
@@ -462,6 +465,47 @@ read_file(const char *path)
 	return NULL;
 }
 
+/* 0: no comment begins here, or it never ends, which libConfuse refuses. */
+static size_t
+comment_length(const char *text)
+{
+	const char *end;
+
+	if (text[0] == '#' || (text[0] == '/' && text[1] == '/'))
+		return strcspn(text, "\n");
+	if (text[0] != '/' || text[1] != '*')
+		return 0;
+	end = strstr(text + 2, "*/");
+	return end == NULL ? 0 : (size_t)(end + 2 - text);
+}
+
+/*
+ * Put blanks in the place of comments: libConfuse 3.3 counts the lines wrong behind them.
+ * A slash inside a word begins none.
+ */
+static void
+blank_comments(char *text)
+{
+	char quote = '\0';
+	bool in_word = false;
+
+	for (; *text != '\0'; text++) {
+		size_t n = quote == '\0' && (!in_word || *text == '#') ? comment_length(text)
+		                                                       : 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (text[i] != '\n')
+				text[i] = ' ';
+		if (quote == '\0' && (*text == '"' || *text == '\''))
+			quote = *text;
+		else if (*text == quote)
+			quote = '\0';
+		else if (quote != '\0' && *text == '\\' && text[1] != '\0')
+			text++;
+		in_word = strchr(" \t\r\n={}()+,\"'", *text) == NULL;
+	}
+}
+
 static int
 unreadable(const char *path, char error[CONF_MAX_ERROR])
 {
@@ -524,6 +568,7 @@ conf_load(const char *path, struct conf *conf, char error[CONF_MAX_ERROR])
 	error[0] = '\0';
 	if (text == NULL)
 		return unreadable(path, error);
+	blank_comments(text);
 	result = parse(path, text, conf, error);
 	free(text);
 	if (result != 0)

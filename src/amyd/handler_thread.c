@@ -17,7 +17,11 @@
 #include "log.h"
 #include "mode.h"
 
-#define BUFFER_BYTES 65536
+/* Twice the usual max_line: of a line that is too long mostly nothing is kept at all. */
+#define BUFFER_BYTES (128 * 1024)
+
+/* What a line that comes in pieces takes, until it is complete. */
+#define HEAP_BYTES (96 * 1024)
 
 enum phase {
 	PHASE_RUNNING,
@@ -276,11 +280,24 @@ turn(struct handler_thread *thread)
 	router_wake_others(&thread->view);
 }
 
+/* What a client sends must not make us grow: have room for it from the start. */
+static void
+warm_up(struct handler_thread *thread)
+{
+	void *heap = malloc(HEAP_BYTES);
+
+	memset(thread->buffer, 0, BUFFER_BYTES);
+	if (heap != NULL)
+		explicit_bzero(heap, HEAP_BYTES);
+	free(heap);
+}
+
 static void *
 run(void *argument)
 {
 	struct handler_thread *thread = argument;
 
+	warm_up(thread);
 	while (thread->phase == PHASE_RUNNING || thread->view.nsessions > 0)
 		turn(thread);
 	if (atomic_fetch_sub_explicit(thread->setup.nrunning, 1, memory_order_acq_rel) == 1)
@@ -300,8 +317,6 @@ handler_thread_start(const struct handler_setup *setup)
 	thread->buffer = malloc(BUFFER_BYTES);
 	if (thread->buffer == NULL)
 		goto free_thread;
-	/* All of it is there from the start: what a client sends must not make us grow. */
-	memset(thread->buffer, 0, BUFFER_BYTES);
 	thread->registrar = amy_registrar_create(setup->poller);
 	if (thread->registrar == NULL)
 		goto free_buffer;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -183,6 +184,16 @@ open_signals(void)
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/*
+ * Long queues go back to the system when they are freed: without this, the first one that
+ * is freed would teach malloc(3) to keep the next ones.
+ */
+static void
+return_memory_early(void)
+{
+	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
 /* As many descriptors as we may have. */
 static void
 raise_limits(const struct conf *conf)
@@ -344,6 +355,7 @@ run(const struct options *options, const struct conf *conf)
 	struct listeners listeners;
 	int signal_fd, code;
 
+	return_memory_early();
 	raise_limits(conf);
 	code = listeners_open(&listeners, conf);
 	if (code != EX_OK)
