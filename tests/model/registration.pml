@@ -55,7 +55,9 @@ inline own() {
 		}
 		d_step {
 			generation++;
-			round = 0; /* as every registration begins */
+#ifdef BUG_NO_GENERATION
+			round = 0; /* and rounds begin anew: either alone is enough */
+#endif
 			takes = 0;
 			arms = 0;
 			open_generation = generation

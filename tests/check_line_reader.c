@@ -1,0 +1,1010 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a reader says of a stream is written down as a transcript: a line as its bytes and
+ * '|', a line too long as "!|", and the unterminated rest as its bytes and '~'. Whatever
+ * the reads were, the transcript must be the same.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "amy.h"
+#include "faults.h"
+#include "harness.h"
+
+struct transcript {
+	char bytes[1 << 16];
+	size_t nbytes;
+};
+
+static void
+note(struct transcript *transcript, const void *bytes, size_t nbytes, char end)
+{
+	MUST(transcript->nbytes + nbytes < sizeof transcript->bytes);
+	if (nbytes > 0)
+		memcpy(transcript->bytes + transcript->nbytes, bytes, nbytes);
+	transcript->nbytes += nbytes;
+	transcript->bytes[transcript->nbytes++] = end;
+}
+
+static void
+note_too_long(struct transcript *transcript)
+{
+	note(transcript, "!", 1, '|');
+}
+
+/* One call of next; false when there is nothing more. */
+static bool
+note_next(struct transcript *transcript, struct amy_line_reader *reader)
+{
+	struct amy_line line;
+	int rc = amy_line_reader_next(reader, &line);
+
+	if (rc == 1) {
+		MUST(line.bytes[line.nbytes] == '\n');
+		note(transcript, line.bytes, line.nbytes, '|');
+	} else if (rc == -1) {
+		MUST(errno == EMSGSIZE);
+		note_too_long(transcript);
+	}
+	return rc != 0;
+}
+
+static void
+note_rest(struct transcript *transcript, struct amy_line_reader *reader)
+{
+	struct amy_line line;
+
+	if (amy_line_reader_finish(reader, &line) == 1)
+		note(transcript, line.bytes, line.nbytes, '~');
+	MUST(amy_line_reader_finish(reader, &line) == 0);
+}
+
+/* The bytes are lent in memory of just their size, which is gone afterwards. */
+static char *
+lend(struct amy_line_reader *reader, const char *bytes, size_t nbytes)
+{
+	char *copy = malloc(nbytes > 0 ? nbytes : 1);
+
+	MUST(copy != NULL);
+	memcpy(copy, bytes, nbytes);
+	MUST(amy_line_reader_feed(reader, copy, nbytes) == 0);
+	return copy;
+}
+
+static void
+read_chunk(struct transcript *transcript, struct amy_line_reader *reader,
+           const char *bytes, size_t nbytes)
+{
+	char *lent = lend(reader, bytes, nbytes);
+
+	while (note_next(transcript, reader))
+		;
+	free(lent);
+	MUST(!amy_line_reader_has_line(reader));
+}
+
+static void
+must_be_the_same(const struct transcript *is, const struct transcript *should, uint64_t seed)
+{
+	if (is->nbytes != should->nbytes || memcmp(is->bytes, should->bytes, is->nbytes) != 0)
+		ck_abort_msg("seed %llu: \"%.*s\" should be \"%.*s\"",
+		             (unsigned long long)seed, (int)is->nbytes, is->bytes,
+		             (int)should->nbytes, should->bytes);
+}
+
+/* The same, from the definition: the whole stream at hand, a byte at a time. */
+static void
+split_naively(struct transcript *transcript, const char *bytes, size_t nbytes,
+              size_t max_line)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i < nbytes; i++) {
+		if (bytes[i] != '\n')
+			continue;
+		if (i - start > max_line)
+			note_too_long(transcript);
+		else
+			note(transcript, bytes + start, i - start, '|');
+		start = i + 1;
+	}
+	if (nbytes - start > max_line)
+		note_too_long(transcript);
+	else if (nbytes - start > 0)
+		note(transcript, bytes + start, nbytes - start, '~');
+}
+
+static struct transcript transcript, expected;
+
+/* The chunks, up to NULL, are read one by one. */
+static void
+assert_lines(size_t max_line, const char *lines, ...)
+{
+	struct amy_line_reader reader;
+	const char *chunk;
+	va_list chunks;
+
+	transcript.nbytes = 0;
+	amy_line_reader_init(&reader, max_line);
+	va_start(chunks, lines);
+	while ((chunk = va_arg(chunks, const char *)) != NULL)
+		read_chunk(&transcript, &reader, chunk, strlen(chunk));
+	va_end(chunks);
+	note_rest(&transcript, &reader);
+	amy_line_reader_fini(&reader);
+	transcript.bytes[transcript.nbytes] = '\0';
+	ck_assert_str_eq(transcript.bytes, lines);
+}
+
+/* ---- Lines ------------------------------------------------------------------------- */
+
+START_TEST(one_line)
+{
+	assert_lines(80, "hello|", "hello\n", NULL);
+}
+END_TEST
+
+START_TEST(many_lines_in_one_read)
+{
+	assert_lines(80, "one|two|three|", "one\ntwo\nthree\n", NULL);
+}
+END_TEST
+
+START_TEST(line_split_across_two_reads)
+{
+	assert_lines(80, "hello|", "hel", "lo\n", NULL);
+	assert_lines(80, "hello|", "hello", "\n", NULL);
+	assert_lines(80, "one|two|three|", "one\ntw", "o\nthree\n", NULL);
+}
+END_TEST
+
+START_TEST(line_split_across_many_reads)
+{
+	assert_lines(80, "hello|you|", "h", "e", "l", "l", "o", "\n", "y", "o", "u", "\n", NULL);
+}
+END_TEST
+
+START_TEST(empty_lines)
+{
+	assert_lines(80, "|", "\n", NULL);
+	assert_lines(80, "|||", "\n\n\n", NULL);
+	assert_lines(80, "|a||b|", "\na\n", "\nb\n", NULL);
+}
+END_TEST
+
+START_TEST(reads_of_nothing)
+{
+	assert_lines(80, "", "", NULL);
+	assert_lines(80, "hello|", "", "hel", "", "lo", "", "\n", "", NULL);
+}
+END_TEST
+
+START_TEST(carriage_return_is_a_byte_like_any_other)
+{
+	assert_lines(80, "hello\r|\r|", "hello\r\n\r\n", NULL);
+}
+END_TEST
+
+START_TEST(every_byte_but_lf_may_be_in_a_line)
+{
+	struct amy_line_reader reader;
+	struct amy_line line;
+	char bytes[256];
+	size_t n = 0;
+
+	for (int byte = 0; byte < 256; byte++)
+		if (byte != '\n')
+			bytes[n++] = (char)byte;
+	bytes[n++] = '\n';
+	for (size_t cut = 0; cut < n; cut++) {
+		amy_line_reader_init(&reader, 255);
+		MUST(amy_line_reader_feed(&reader, bytes, cut) == 0);
+		MUST(amy_line_reader_next(&reader, &line) == 0);
+		MUST(amy_line_reader_feed(&reader, bytes + cut, n - cut) == 0);
+		MUST(amy_line_reader_next(&reader, &line) == 1);
+		MUST(line.nbytes == 255);
+		MUST(memcmp(line.bytes, bytes, n) == 0);
+		amy_line_reader_fini(&reader);
+	}
+}
+END_TEST
+
+START_TEST(unterminated_rest_is_had_at_the_end)
+{
+	assert_lines(80, "one|tw~", "one\ntw", NULL);
+	assert_lines(80, "two~", "t", "wo", NULL);
+	assert_lines(3, "two~", "two", NULL);
+}
+END_TEST
+
+START_TEST(no_rest_after_a_complete_line)
+{
+	assert_lines(80, "one|", "o", "ne\n", NULL);
+	assert_lines(80, "|", "\n", NULL);
+}
+END_TEST
+
+/* ---- Lines that are too long ------------------------------------------------------- */
+
+START_TEST(line_of_just_max_line_bytes)
+{
+	assert_lines(5, "hello|", "hello\n", NULL);
+	assert_lines(5, "hello|you|", "hel", "lo\nyou\n", NULL);
+	assert_lines(5, "hello|you|", "hello", "\nyou\n", NULL);
+}
+END_TEST
+
+START_TEST(line_one_byte_too_long_is_refused)
+{
+	assert_lines(4, "!|", "hello\n", NULL);
+	assert_lines(4, "!|", "hell", "o\n", NULL);
+	assert_lines(4, "!|", "hello", "\n", NULL);
+	assert_lines(4, "!|", "h", "e", "l", "l", "o", "\n", NULL);
+}
+END_TEST
+
+START_TEST(long_line_is_refused_once)
+{
+	assert_lines(4, "!|", "0123456789012345678901234567890123456789\n", NULL);
+	assert_lines(4, "!|", "0123456789", "0123456789", "0123456789", "0123456789\n", NULL);
+}
+END_TEST
+
+START_TEST(next_line_after_a_long_one_works)
+{
+	assert_lines(4, "one|!|two||", "one\nhello\ntwo\n\n", NULL);
+	assert_lines(4, "one|!|two|", "one\nhello", "hello", "hello\ntw", "o\n", NULL);
+	assert_lines(4, "!|!|!|ok|", "hello\nhello\nhel", "lo\nok\n", NULL);
+}
+END_TEST
+
+START_TEST(long_line_is_refused_before_its_end_is_read)
+{
+	assert_lines(4, "!|", "hello", NULL);
+	assert_lines(4, "!|", "hello", "hello", NULL);
+}
+END_TEST
+
+START_TEST(nothing_is_kept_of_a_line_that_is_too_long)
+{
+	struct amy_line_reader reader;
+	struct amy_line line;
+
+	amy_line_reader_init(&reader, 4);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "hel", 3), 0);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 0);
+	ck_assert_ptr_nonnull(reader.kept);
+	for (int i = 0; i < 100; i++) {
+		errno = 0;
+		MUST(amy_line_reader_feed(&reader, "0123456789", 10) == 0);
+		MUST(amy_line_reader_next(&reader, &line) == (i == 0 ? -1 : 0));
+		MUST(i > 0 || errno == EMSGSIZE);
+		MUST(amy_line_reader_next(&reader, &line) == 0);
+		MUST(reader.kept == NULL);
+	}
+	ck_assert_int_eq(amy_line_reader_finish(&reader, &line), 0);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(max_line_0_counts_as_1)
+{
+	assert_lines(0, "a|!||b~", "a\nbc\n\nb", NULL);
+}
+END_TEST
+
+START_TEST(max_line_is_1_gib_at_most)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, SIZE_MAX);
+	ck_assert_uint_eq(reader.max_line, 1u << 30);
+	amy_line_reader_init(&reader, (size_t)UINT32_MAX + 2);
+	ck_assert_uint_eq(reader.max_line, 1u << 30);
+}
+END_TEST
+
+/* ---- Feeding ----------------------------------------------------------------------- */
+
+START_TEST(bytes_cannot_be_lent_before_those_lent_are_used_up)
+{
+	struct amy_line_reader reader;
+	struct amy_line line;
+
+	amy_line_reader_init(&reader, 80);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "one\ntwo\n", 8), 0);
+	errno = 0;
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "three\n", 6), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_mem_eq(line.bytes, "one\n", 4);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "three\n", 6), -1);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_mem_eq(line.bytes, "two\n", 4);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 0);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "three\n", 6), 0);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_mem_eq(line.bytes, "three\n", 6);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(more_than_1_gib_cannot_be_lent)
+{
+	struct amy_line_reader reader;
+	struct amy_line line;
+
+	amy_line_reader_init(&reader, 80);
+	errno = 0;
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "", ((size_t)1 << 30) + 1), -1);
+	ck_assert_int_eq(errno, EINVAL);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 0);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(complete_lines_are_not_copied)
+{
+	static const char bytes[] = "one\ntwo\n";
+	struct amy_line_reader reader;
+	struct amy_line line;
+
+	amy_line_reader_init(&reader, 80);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, bytes, 8), 0);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_ptr_eq(line.bytes, bytes);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_ptr_eq(line.bytes, bytes + 4);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 0);
+	ck_assert_ptr_null(reader.kept);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(memory_is_freed_when_the_line_was_completed_and_used)
+{
+	struct amy_line_reader reader;
+	struct amy_line line;
+
+	amy_line_reader_init(&reader, 80);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "on", 2), 0);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 0);
+	ck_assert_ptr_nonnull(reader.kept);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "e\ntwo\n", 6), 0);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_mem_eq(line.bytes, "one\n", 4);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_ptr_null(reader.kept);
+	ck_assert_mem_eq(line.bytes, "two\n", 4);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 0);
+	ck_assert_ptr_null(reader.kept);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(finished_reader_may_be_used_again)
+{
+	struct amy_line_reader reader;
+	struct amy_line line;
+
+	amy_line_reader_init(&reader, 3);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "on", 2), 0);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 0);
+	amy_line_reader_fini(&reader);
+	ck_assert_ptr_null(reader.kept);
+	amy_line_reader_fini(&reader);
+	ck_assert_int_eq(amy_line_reader_feed(&reader, "two\nlong\n", 9), 0);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_mem_eq(line.bytes, "two\n", 4);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), -1);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+/* ---- Unget ------------------------------------------------------------------------- */
+
+static void
+assert_next_is(struct amy_line_reader *reader, const char *text)
+{
+	struct amy_line line;
+
+	ck_assert_int_eq(amy_line_reader_next(reader, &line), 1);
+	ck_assert_uint_eq(line.nbytes, strlen(text));
+	ck_assert_mem_eq(line.bytes, text, line.nbytes);
+	ck_assert_int_eq(line.bytes[line.nbytes], '\n');
+}
+
+static void
+assert_next_is_nothing(struct amy_line_reader *reader)
+{
+	struct amy_line line;
+
+	ck_assert_int_eq(amy_line_reader_next(reader, &line), 0);
+	ck_assert(!amy_line_reader_has_line(reader));
+}
+
+static void
+assert_next_is_too_long(struct amy_line_reader *reader)
+{
+	struct amy_line line;
+
+	ck_assert(amy_line_reader_has_line(reader));
+	errno = 0;
+	ck_assert_int_eq(amy_line_reader_next(reader, &line), -1);
+	ck_assert_int_eq(errno, EMSGSIZE);
+}
+
+static void
+assert_fed(struct amy_line_reader *reader, const char *text)
+{
+	ck_assert_int_eq(amy_line_reader_feed(reader, text, strlen(text)), 0);
+}
+
+START_TEST(line_that_was_not_used_comes_again)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 80);
+	assert_fed(&reader, "one\ntwo\n");
+	for (int i = 0; i < 3; i++) {
+		assert_next_is(&reader, "one");
+		amy_line_reader_unget(&reader);
+	}
+	assert_next_is(&reader, "one");
+	assert_next_is(&reader, "two");
+	amy_line_reader_unget(&reader);
+	ck_assert(amy_line_reader_has_line(&reader));
+	assert_next_is(&reader, "two");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(line_completed_across_reads_comes_again)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 80);
+	assert_fed(&reader, "o");
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "ne\ntwo\n");
+	for (int i = 0; i < 3; i++) {
+		assert_next_is(&reader, "one");
+		amy_line_reader_unget(&reader);
+		ck_assert(amy_line_reader_has_line(&reader));
+	}
+	assert_next_is(&reader, "one");
+	assert_next_is(&reader, "two");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(line_completed_across_reads_comes_again_when_nothing_else_is_left)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 80);
+	assert_fed(&reader, "o");
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "ne\n");
+	assert_next_is(&reader, "one");
+	amy_line_reader_unget(&reader);
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	assert_fed(&reader, "two\n");
+	assert_next_is(&reader, "one");
+	assert_next_is(&reader, "two");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(empty_line_comes_again)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 80);
+	assert_fed(&reader, "\n");
+	assert_next_is(&reader, "");
+	amy_line_reader_unget(&reader);
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	assert_next_is(&reader, "");
+	amy_line_reader_unget(&reader);
+	assert_next_is(&reader, "");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(line_that_was_not_used_can_be_kept)
+{
+	struct amy_line_reader reader;
+	char buffer[] = "one\ntwo\nthr";
+
+	amy_line_reader_init(&reader, 80);
+	assert_fed(&reader, buffer);
+	assert_next_is(&reader, "one");
+	assert_next_is(&reader, "two");
+	amy_line_reader_unget(&reader);
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	memset(buffer, 'x', sizeof buffer);
+	assert_fed(&reader, "ee\n");
+	assert_next_is(&reader, "two");
+	amy_line_reader_unget(&reader);
+	assert_next_is(&reader, "two");
+	assert_next_is(&reader, "three");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+/* ---- Keep -------------------------------------------------------------------------- */
+
+START_TEST(keep_in_the_middle_and_go_on)
+{
+	struct amy_line_reader reader;
+	char buffer[] = "one\ntwo\nthree\nfo";
+
+	amy_line_reader_init(&reader, 80);
+	assert_fed(&reader, buffer);
+	assert_next_is(&reader, "one");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	memset(buffer, 'x', sizeof buffer);
+	ck_assert(amy_line_reader_has_line(&reader));
+	assert_next_is(&reader, "two");
+	ck_assert(amy_line_reader_has_line(&reader));
+	assert_next_is(&reader, "three");
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "ur\n");
+	assert_next_is(&reader, "four");
+	assert_next_is_nothing(&reader);
+	ck_assert_ptr_null(reader.kept);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(keep_of_nothing)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 80);
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	ck_assert_ptr_null(reader.kept);
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "one\n");
+	assert_next_is(&reader, "one");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	assert_next_is_nothing(&reader);
+	ck_assert_ptr_null(reader.kept);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(keep_again_and_again)
+{
+	struct amy_line_reader reader;
+	char text[16];
+
+	amy_line_reader_init(&reader, 80);
+	for (int i = 0; i < 200; i++) {
+		snprintf(text, sizeof text, "line %d\n", i);
+		assert_fed(&reader, text);
+		ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+		memset(text, 'x', sizeof text);
+		/* One in two is taken out, so that what is kept moves and grows. */
+		if (i % 2 == 0)
+			continue;
+		snprintf(text, sizeof text, "line %d", i / 2);
+		assert_next_is(&reader, text);
+	}
+	for (int i = 100; i < 200; i++) {
+		snprintf(text, sizeof text, "line %d", i);
+		assert_next_is(&reader, text);
+	}
+	assert_next_is_nothing(&reader);
+	ck_assert_ptr_null(reader.kept);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(keep_while_a_long_line_is_dropped)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 4);
+	assert_fed(&reader, "hello");
+	assert_next_is_too_long(&reader);
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	ck_assert_ptr_null(reader.kept);
+	assert_fed(&reader, "hello\none\ntw");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	assert_next_is(&reader, "one");
+	assert_fed(&reader, "o\n");
+	assert_next_is(&reader, "two");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(long_line_that_was_kept_is_refused_once)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 4);
+	assert_fed(&reader, "one\nhello\ntwo\n");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	assert_next_is(&reader, "one");
+	assert_next_is_too_long(&reader);
+	assert_next_is(&reader, "two");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(unterminated_long_line_that_was_kept_is_refused_once)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 4);
+	assert_fed(&reader, "hello");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	assert_next_is_too_long(&reader);
+	ck_assert_ptr_null(reader.kept);
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "hello\none\n");
+	assert_next_is(&reader, "one");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(unterminated_line_that_was_kept_may_become_too_long)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 4);
+	assert_fed(&reader, "one\nhell");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	assert_fed(&reader, "o\ntwo\n");
+	assert_next_is(&reader, "one");
+	assert_next_is_too_long(&reader);
+	assert_next_is(&reader, "two");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+/* ---- Has line ---------------------------------------------------------------------- */
+
+START_TEST(reader_knows_whether_it_has_a_line)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 80);
+	ck_assert(!amy_line_reader_has_line(&reader));
+	assert_fed(&reader, "one\ntwo\nth");
+	ck_assert(amy_line_reader_has_line(&reader));
+	assert_next_is(&reader, "one");
+	ck_assert(amy_line_reader_has_line(&reader));
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	ck_assert(amy_line_reader_has_line(&reader));
+	assert_next_is(&reader, "two");
+	ck_assert(!amy_line_reader_has_line(&reader));
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(kept_line_of_just_max_line_bytes_is_no_line_yet)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 5);
+	assert_fed(&reader, "hello");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	ck_assert(!amy_line_reader_has_line(&reader));
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "\n");
+	assert_next_is(&reader, "hello");
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+/* ---- Any stream, any reads --------------------------------------------------------- */
+
+static size_t
+make_stream(char *bytes, size_t capacity, uint64_t *seed)
+{
+	static const char alphabet[] = "\nab\0\x80\xff\r~";
+	size_t nbytes = random_below(seed, (uint32_t)capacity);
+	uint32_t variety = 2 + random_below(seed, sizeof alphabet - 2);
+	uint32_t lf_once_in = 1 + random_below(seed, 40);
+
+	for (size_t i = 0; i < nbytes; i++)
+		bytes[i] = random_below(seed, lf_once_in) == 0
+		               ? '\n'
+		               : alphabet[1 + random_below(seed, variety - 1)];
+	return nbytes;
+}
+
+START_TEST(stream_cut_at_any_point_reads_the_same)
+{
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		uint64_t random = seed;
+		size_t max_line = 1 + random_below(&random, 30);
+		char bytes[100];
+		size_t nbytes = make_stream(bytes, sizeof bytes, &random);
+
+		expected.nbytes = 0;
+		split_naively(&expected, bytes, nbytes, max_line);
+		for (size_t cut = 0; cut <= nbytes; cut++) {
+			struct amy_line_reader reader;
+
+			transcript.nbytes = 0;
+			amy_line_reader_init(&reader, max_line);
+			read_chunk(&transcript, &reader, bytes, cut);
+			read_chunk(&transcript, &reader, bytes + cut, nbytes - cut);
+			note_rest(&transcript, &reader);
+			amy_line_reader_fini(&reader);
+			must_be_the_same(&transcript, &expected, seed);
+		}
+	}
+}
+END_TEST
+
+START_TEST(stream_cut_at_any_two_points_reads_the_same)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		uint64_t random = seed;
+		size_t max_line = 1 + random_below(&random, 10);
+		char bytes[40];
+		size_t nbytes = make_stream(bytes, sizeof bytes, &random);
+
+		expected.nbytes = 0;
+		split_naively(&expected, bytes, nbytes, max_line);
+		for (size_t i = 0; i <= nbytes; i++) {
+			for (size_t k = i; k <= nbytes; k++) {
+				struct amy_line_reader reader;
+
+				transcript.nbytes = 0;
+				amy_line_reader_init(&reader, max_line);
+				read_chunk(&transcript, &reader, bytes, i);
+				read_chunk(&transcript, &reader, bytes + i, k - i);
+				read_chunk(&transcript, &reader, bytes + k, nbytes - k);
+				note_rest(&transcript, &reader);
+				amy_line_reader_fini(&reader);
+				must_be_the_same(&transcript, &expected, seed);
+			}
+		}
+	}
+}
+END_TEST
+
+/* A line is ungot now and then, and has to come again. */
+static void
+maybe_unget(struct amy_line_reader *reader, uint64_t *random)
+{
+	struct amy_line line, again;
+	char *copy;
+	int rc;
+
+	if (random_below(random, 4) != 0)
+		return;
+	rc = amy_line_reader_next(reader, &line);
+	if (rc == -1) {
+		MUST(errno == EMSGSIZE);
+		note_too_long(&transcript);
+	}
+	if (rc != 1)
+		return;
+	copy = malloc(line.nbytes + 1);
+	memcpy(copy, line.bytes, line.nbytes + 1);
+	amy_line_reader_unget(reader);
+	MUST(amy_line_reader_has_line(reader));
+	if (random_below(random, 2) == 0)
+		MUST(amy_line_reader_keep(reader) == 0);
+	MUST(amy_line_reader_next(reader, &again) == 1);
+	MUST(again.nbytes == line.nbytes);
+	MUST(memcmp(again.bytes, copy, line.nbytes + 1) == 0);
+	note(&transcript, again.bytes, again.nbytes, '|');
+	free(copy);
+}
+
+/* Some lines, perhaps all; then what is left is kept. */
+static void
+read_chunk_with_whims(struct amy_line_reader *reader, const char *bytes, size_t nbytes,
+                      uint64_t *random)
+{
+	char *lent = lend(reader, bytes, nbytes);
+
+	do {
+		bool more;
+
+		maybe_unget(reader, random);
+		if (random_below(random, 8) == 0) {
+			MUST(amy_line_reader_keep(reader) == 0);
+			break;
+		}
+		more = amy_line_reader_has_line(reader);
+		if (!note_next(&transcript, reader))
+			break;
+		MUST(more);
+	} while (true);
+	free(lent);
+}
+
+START_TEST(stream_read_in_any_way_reads_the_same)
+{
+	for (uint64_t seed = 1; seed <= 3000; seed++) {
+		uint64_t random = seed;
+		size_t max_line = 1 + random_below(&random, 300);
+		static char bytes[4000];
+		size_t nbytes = make_stream(bytes, sizeof bytes, &random);
+		uint32_t max_read = 1 + random_below(&random, 500);
+		struct amy_line_reader reader;
+
+		expected.nbytes = transcript.nbytes = 0;
+		split_naively(&expected, bytes, nbytes, max_line);
+		amy_line_reader_init(&reader, max_line);
+		for (size_t at = 0; at < nbytes;) {
+			size_t n = random_below(&random, max_read + 1);
+
+			if (n > nbytes - at)
+				n = nbytes - at;
+			read_chunk_with_whims(&reader, bytes + at, n, &random);
+			at += n;
+		}
+		while (note_next(&transcript, &reader))
+			;
+		note_rest(&transcript, &reader);
+		amy_line_reader_fini(&reader);
+		must_be_the_same(&transcript, &expected, seed);
+	}
+}
+END_TEST
+
+START_TEST(long_line_read_in_many_pieces)
+{
+	enum { NBYTES = 100000 };
+	struct amy_line_reader reader;
+	struct amy_line line;
+	char piece[100];
+
+	amy_line_reader_init(&reader, NBYTES);
+	for (int i = 0; i < NBYTES / 100; i++) {
+		memset(piece, 'a' + i % 26, sizeof piece);
+		MUST(amy_line_reader_feed(&reader, piece, sizeof piece) == 0);
+		MUST(amy_line_reader_next(&reader, &line) == 0);
+	}
+	MUST(amy_line_reader_feed(&reader, "\n", 1) == 0);
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_uint_eq(line.nbytes, NBYTES);
+	for (int i = 0; i < NBYTES; i++)
+		MUST(line.bytes[i] == 'a' + i / 100 % 26);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+/* ---- No memory --------------------------------------------------------------------- */
+
+START_TEST(without_memory_the_bytes_stay_lent)
+{
+	struct amy_line_reader reader;
+	struct amy_line line;
+
+	amy_line_reader_init(&reader, 80);
+	MUST(amy_line_reader_feed(&reader, "one\ntw", 6) == 0);
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	MUST(amy_line_reader_next(&reader, &line) == 1);
+	errno = 0;
+	MUST(amy_line_reader_next(&reader, &line) == -1);
+	MUST(errno == ENOMEM);
+	MUST(fault_clear());
+	MUST(amy_line_reader_feed(&reader, "", 0) == -1);
+	MUST(errno == EBUSY);
+	MUST(amy_line_reader_next(&reader, &line) == 0);
+	assert_fed(&reader, "o\n");
+	assert_next_is(&reader, "two");
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(without_memory_nothing_is_kept)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 80);
+	MUST(amy_line_reader_feed(&reader, "one\ntwo\n", 8) == 0);
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	errno = 0;
+	MUST(amy_line_reader_keep(&reader) == -1);
+	MUST(errno == ENOMEM);
+	MUST(fault_clear());
+	assert_next_is(&reader, "one");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	assert_next_is(&reader, "two");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(without_memory_to_complete_a_line_it_can_be_had_later)
+{
+	struct amy_line_reader reader;
+	struct amy_line line;
+	char first[100], second[100];
+
+	memset(first, 'a', sizeof first);
+	memset(second, 'b', sizeof second);
+	second[99] = '\n';
+	amy_line_reader_init(&reader, 1000);
+	MUST(amy_line_reader_feed(&reader, first, sizeof first) == 0);
+	MUST(amy_line_reader_next(&reader, &line) == 0);
+	MUST(amy_line_reader_feed(&reader, second, sizeof second) == 0);
+	for (int i = 0; i < 3; i++) {
+		fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+		errno = 0;
+		MUST(amy_line_reader_next(&reader, &line) == -1);
+		MUST(errno == ENOMEM);
+		MUST(fault_clear());
+	}
+	ck_assert_int_eq(amy_line_reader_next(&reader, &line), 1);
+	ck_assert_uint_eq(line.nbytes, 199);
+	ck_assert_mem_eq(line.bytes, first, 100);
+	ck_assert_mem_eq(line.bytes + 100, second, 100);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+int
+main(void)
+{
+	return RUN_SUITE("line_reader",
+	    one_line,
+	    many_lines_in_one_read,
+	    line_split_across_two_reads,
+	    line_split_across_many_reads,
+	    empty_lines,
+	    reads_of_nothing,
+	    carriage_return_is_a_byte_like_any_other,
+	    every_byte_but_lf_may_be_in_a_line,
+	    unterminated_rest_is_had_at_the_end,
+	    no_rest_after_a_complete_line,
+	    line_of_just_max_line_bytes,
+	    line_one_byte_too_long_is_refused,
+	    long_line_is_refused_once,
+	    next_line_after_a_long_one_works,
+	    long_line_is_refused_before_its_end_is_read,
+	    nothing_is_kept_of_a_line_that_is_too_long,
+	    max_line_0_counts_as_1,
+	    max_line_is_1_gib_at_most,
+	    bytes_cannot_be_lent_before_those_lent_are_used_up,
+	    more_than_1_gib_cannot_be_lent,
+	    complete_lines_are_not_copied,
+	    memory_is_freed_when_the_line_was_completed_and_used,
+	    finished_reader_may_be_used_again,
+	    line_that_was_not_used_comes_again,
+	    line_completed_across_reads_comes_again,
+	    line_completed_across_reads_comes_again_when_nothing_else_is_left,
+	    empty_line_comes_again,
+	    line_that_was_not_used_can_be_kept,
+	    keep_in_the_middle_and_go_on,
+	    keep_of_nothing,
+	    keep_again_and_again,
+	    keep_while_a_long_line_is_dropped,
+	    long_line_that_was_kept_is_refused_once,
+	    unterminated_long_line_that_was_kept_is_refused_once,
+	    unterminated_line_that_was_kept_may_become_too_long,
+	    reader_knows_whether_it_has_a_line,
+	    kept_line_of_just_max_line_bytes_is_no_line_yet,
+	    stream_cut_at_any_point_reads_the_same,
+	    stream_cut_at_any_two_points_reads_the_same,
+	    stream_read_in_any_way_reads_the_same,
+	    long_line_read_in_many_pieces,
+	    without_memory_the_bytes_stay_lent,
+	    without_memory_nothing_is_kept,
+	    without_memory_to_complete_a_line_it_can_be_had_later);
+}
