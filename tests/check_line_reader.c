@@ -586,7 +586,7 @@ END_TEST
 START_TEST(keep_again_and_again)
 {
 	struct amy_line_reader reader;
-	char text[16];
+	char text[32];
 
 	amy_line_reader_init(&reader, 80);
 	for (int i = 0; i < 200; i++) {
