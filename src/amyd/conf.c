@@ -7,6 +7,7 @@
 #include <confuse.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -465,7 +466,7 @@ read_file(const char *path)
 	return NULL;
 }
 
-/* 0: no comment begins here, or it never ends, which libConfuse refuses. */
+/* How long the comment is that begins here; 0: none does. */
 static size_t
 comment_length(const char *text)
 {
@@ -476,23 +477,24 @@ comment_length(const char *text)
 	if (text[0] != '/' || text[1] != '*')
 		return 0;
 	end = strstr(text + 2, "*/");
-	return end == NULL ? 0 : (size_t)(end + 2 - text);
+	return end == NULL ? SIZE_MAX : (size_t)(end + 2 - text);
 }
 
 /*
- * Put blanks in the place of comments: libConfuse 3.3 counts the lines wrong behind them.
- * A slash inside a word begins none.
+ * Put blanks in the place of comments, for libConfuse 3.3 counts the lines wrong behind them,
+ * and parses nothing right after one that never ends. Returns where that begins, or NULL.
  */
-static void
+static const char *
 blank_comments(char *text)
 {
+	bool in_word = false; /* a slash in a word begins no comment */
 	char quote = '\0';
-	bool in_word = false;
 
 	for (; *text != '\0'; text++) {
-		size_t n = quote == '\0' && (!in_word || *text == '#') ? comment_length(text)
-		                                                       : 0;
+		size_t n = quote != '\0' || (in_word && *text != '#') ? 0 : comment_length(text);
 
+		if (n == SIZE_MAX)
+			return text;
 		for (size_t i = 0; i < n; i++)
 			if (text[i] != '\n')
 				text[i] = ' ';
@@ -504,6 +506,17 @@ blank_comments(char *text)
 			text++;
 		in_word = strchr(" \t\r\n={}()+,\"'", *text) == NULL;
 	}
+	return NULL;
+}
+
+static int
+line_of(const char *text, const char *place)
+{
+	int line = 1;
+
+	for (; text < place; text++)
+		line += *text == '\n';
+	return line;
 }
 
 static int
@@ -534,11 +547,18 @@ make_parser(void)
 }
 
 static int
-parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX_ERROR])
+parse(const char *path, char *text, struct conf *conf, char error[CONF_MAX_ERROR])
 {
-	cfg_t *cfg = make_parser();
+	const char *open_comment = blank_comments(text);
 	int result = EX_CONFIG;
+	cfg_t *cfg;
 
+	if (open_comment != NULL) {
+		snprintf(error, CONF_MAX_ERROR, "%s:%d: a comment that never ends: add */", path,
+		         line_of(text, open_comment));
+		return result;
+	}
+	cfg = make_parser();
 	if (cfg == NULL) {
 		snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
 		return EX_OSERR;
@@ -568,7 +588,6 @@ conf_load(const char *path, struct conf *conf, char error[CONF_MAX_ERROR])
 	error[0] = '\0';
 	if (text == NULL)
 		return unreadable(path, error);
-	blank_comments(text);
 	result = parse(path, text, conf, error);
 	free(text);
 	if (result != 0)

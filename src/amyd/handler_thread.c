@@ -2,10 +2,10 @@
 /*
  * handler_thread.c - the turns of a handler.
  *
- * A turn: read records; for each client that fired, receive one buffer, run its lines,
- * send what they led to, and give the registration back; then send what the turn left
- * for other clients, and wake the handlers that got something. What a client has too
- * much of waits for its next turn, after everybody else's.
+ * A turn: read records; for each client that fired, receive one buffer, run its lines and
+ * answer them; at the end send what there is for others, give all registrations back, and
+ * wake the handlers that got something. Given back in one go, they wake the poller less
+ * often. What a client has too much of waits for its next turn, after everybody else's.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -148,7 +148,8 @@ client_turn(struct handler_thread *thread, struct session *session, unsigned eve
 		client_run_lines(thread, session);
 	else if (session_wants_input(session))
 		client_receive(thread, session);
-	client_settle(thread, session);
+	session_flush(session);
+	router_mark_dirty(&thread->view, session);
 }
 
 /* ---- Records ------------------------------------------------------------------------ */
@@ -232,33 +233,34 @@ handle(struct handler_thread *thread, const struct record *record)
 
 /* ---- Turns -------------------------------------------------------------------------- */
 
-/* There may be room now where there was none: let the parked clients go on. */
+/*
+ * There may be room now where there was none: let those that are parked go on, each once,
+ * for it may be parked again.
+ */
 static void
 resume_stalled(struct handler_thread *thread)
 {
-	struct session_list stalled;
-	struct session *session;
+	struct session_list *stalled = &thread->view.stalled;
+	struct session *last = TAILQ_LAST(stalled, session_list);
+	struct session *session = NULL;
 
-	LIST_INIT(&stalled);
-	while ((session = LIST_FIRST(&thread->view.stalled)) != NULL) {
-		LIST_REMOVE(session, stalled);
-		LIST_INSERT_HEAD(&stalled, session, stalled);
-	}
-	while ((session = LIST_FIRST(&stalled)) != NULL) {
-		LIST_REMOVE(session, stalled);
+	while (session != last) {
+		session = TAILQ_FIRST(stalled);
+		TAILQ_REMOVE(stalled, session, stalled);
 		session->is_stalled = false;
 		client_run_lines(thread, session);
-		client_settle(thread, session);
+		router_mark_dirty(&thread->view, session);
 	}
 }
 
 static void
 settle_dirty(struct handler_thread *thread)
 {
+	struct session_list *dirty = &thread->view.dirty;
 	struct session *session;
 
-	while ((session = LIST_FIRST(&thread->view.dirty)) != NULL) {
-		LIST_REMOVE(session, dirty);
+	while ((session = TAILQ_FIRST(dirty)) != NULL) {
+		TAILQ_REMOVE(dirty, session, dirty);
 		session->is_dirty = false;
 		client_settle(thread, session);
 	}

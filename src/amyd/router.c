@@ -63,8 +63,8 @@ router_view_init(struct router_view *view, struct router *router, unsigned handl
 	memset(view, 0, sizeof *view);
 	view->router = router;
 	view->handler = handler;
-	LIST_INIT(&view->dirty);
-	LIST_INIT(&view->stalled);
+	TAILQ_INIT(&view->dirty);
+	TAILQ_INIT(&view->stalled);
 	view->cache = calloc(CACHED_ROUTES, sizeof *view->cache);
 	return view->cache == NULL ? -1 : 0;
 }
@@ -114,9 +114,9 @@ router_remove(struct router_view *view, struct session *session)
 {
 	router_unsubscribe_all(view, session);
 	if (session->is_dirty)
-		LIST_REMOVE(session, dirty);
+		TAILQ_REMOVE(&view->dirty, session, dirty);
 	if (session->is_stalled)
-		LIST_REMOVE(session, stalled);
+		TAILQ_REMOVE(&view->stalled, session, stalled);
 	view->sessions[amy_id_index(session->id)] = NULL;
 	view->nsessions--;
 }
@@ -136,7 +136,7 @@ router_mark_dirty(struct router_view *view, struct session *session)
 	if (session->is_dirty)
 		return;
 	session->is_dirty = true;
-	LIST_INSERT_HEAD(&view->dirty, session, dirty);
+	TAILQ_INSERT_TAIL(&view->dirty, session, dirty);
 }
 
 /* Who follows the subject, from the cache or found anew. Borrowed. NULL: ENOMEM. */
@@ -280,7 +280,7 @@ static void
 view_stall(struct router_view *view, struct session *session)
 {
 	session->is_stalled = true;
-	LIST_INSERT_HEAD(&view->stalled, session, stalled);
+	TAILQ_INSERT_TAIL(&view->stalled, session, stalled);
 }
 
 enum router_result

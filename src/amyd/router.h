@@ -22,7 +22,7 @@
 /* Any thread, through the views. Owner: the server. */
 struct router;
 
-LIST_HEAD(session_list, session);
+TAILQ_HEAD(session_list, session);
 
 /*
  * Owner: one handler. What other handlers may touch is in its inbox.
@@ -35,7 +35,7 @@ struct router_view {
 	struct session **sessions; /* by the index of their id */
 	size_t nslots;
 	size_t nsessions;
-	struct session_list dirty;   /* have output to flush */
+	struct session_list dirty;   /* to be settled at the end of the turn */
 	struct session_list stalled; /* wait for room in another handler's inbox */
 	struct cached_route *cache;
 	char *scratch; /* a delivery being put together */
@@ -64,7 +64,7 @@ void router_remove(struct router_view *view, struct session *session);
 /* NULL: this view has none of that id. */
 struct session *router_find(const struct router_view *view, amy_id id);
 
-/* It has output that is to be flushed at the end of the turn. */
+/* Something was done for it: it is to be settled at the end of the turn. */
 void router_mark_dirty(struct router_view *view, struct session *session);
 
 enum router_result {

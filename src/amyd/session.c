@@ -216,8 +216,8 @@ session_close(struct session *session)
 
 	if (session->state == SESSION_DEAD)
 		return;
+	/* The reader stays: the line that led to this may be its, and is still to be answered. */
 	session->state = SESSION_CLOSING;
-	amy_line_reader_fini(&session->reader);
 	/* Lets the kernel end it with an error where nothing is taken. Not a TCP socket: no. */
 	setsockopt(session->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
 	           sizeof timeout_ms);

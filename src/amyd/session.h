@@ -44,7 +44,7 @@ struct session {
 	/* owner only */
 	enum session_state state;
 	bool has_registration; /* fired or never armed: ours. Else the kernel's, or on its way */
-	bool is_dirty;         /* listed by the router: it has output to flush */
+	bool is_dirty;         /* listed by the router: to be settled at the end of the turn */
 	bool is_stalled;       /* listed by the router: waits for room in another's inbox */
 	bool has_spoken;       /* its first line was seen */
 	bool input_has_ended;  /* it was read to its end */
@@ -53,8 +53,8 @@ struct session {
 	struct amy_line_writer writer;
 	struct subscription_list subscriptions;
 	unsigned nsubscriptions;
-	LIST_ENTRY(session) dirty;
-	LIST_ENTRY(session) stalled;
+	TAILQ_ENTRY(session) dirty;
+	TAILQ_ENTRY(session) stalled;
 };
 
 /*
