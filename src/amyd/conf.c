@@ -22,6 +22,13 @@
 #define MAX_FILE (16u << 20)
 
 /*
+ * libConfuse takes the end of the file for the end of every section. So an option is put
+ * behind the text that only the top level has: it shows where a brace is missing.
+ */
+#define END_MARK "__end_of_file__"
+static const char end_mark[] = "\n" END_MARK " = true\n";
+
+/*
  * libConfuse hands no argument to its callbacks, and knows what it parses as "[buf]": which
  * file that is, and where the sentence about an error goes.
  */
@@ -74,11 +81,15 @@ report(cfg_t *cfg, const char *format, va_list arguments)
 	snprintf(error_text, CONF_MAX_ERROR, "%s:%d: ", error_path, cfg->line);
 	used = strlen(error_text);
 	vsnprintf(error_text + used, CONF_MAX_ERROR - used, format, arguments);
-	if (strncmp(error_text + used, "no such option", 14) == 0) {
-		used = strlen(error_text);
+	if (strncmp(error_text + used, "no such option", 14) != 0)
+		return;
+	if (strstr(error_text + used, END_MARK) != NULL)
 		snprintf(error_text + used, CONF_MAX_ERROR - used,
+		         "the file ends inside a section: add the missing }");
+	else
+		snprintf(error_text + strlen(error_text),
+		         CONF_MAX_ERROR - strlen(error_text),
 		         ": remove it, or see amyd.conf(5) for how it is spelled");
-	}
 }
 
 static const struct word *
@@ -276,6 +287,7 @@ static cfg_opt_t options[] = {
 	CFG_SEC("log", log_options, CFGF_NONE),
 	CFG_SEC("listen", listen_options,
 	        CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES | CFGF_NODEFAULT),
+	CFG_BOOL(END_MARK, cfg_false, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -421,7 +433,7 @@ check_distinct(const struct conf *conf, cfg_t *cfg, char error[CONF_MAX_ERROR])
 	return 0;
 }
 
-/* The whole of a file, NUL-terminated; or NULL, errno. */
+/* The whole of a file, and the mark of its end behind it; or NULL, errno. */
 static char *
 read_file(const char *path)
 {
@@ -433,7 +445,7 @@ read_file(const char *path)
 	if (fd == -1)
 		return NULL;
 	do {
-		char *larger = realloc(text, capacity);
+		char *larger = realloc(text, capacity + sizeof end_mark);
 
 		if (larger == NULL) {
 			n = -1;
@@ -459,8 +471,10 @@ read_file(const char *path)
 		return NULL;
 	}
 	text[used] = '\0';
-	if (strlen(text) == used)
+	if (strlen(text) == used) {
+		strcpy(text + used, end_mark);
 		return text;
+	}
 	free(text);
 	errno = EILSEQ;
 	return NULL;

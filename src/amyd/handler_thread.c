@@ -73,7 +73,9 @@ client_run_lines(struct handler_thread *thread, struct session *session)
 		else if (!mode->line(&thread->view, session, &line))
 			amy_line_reader_unget(&session->reader);
 	}
-	if (amy_line_reader_keep(&session->reader) == -1)
+	if (session->state != SESSION_OPEN)
+		amy_line_reader_fini(&session->reader);
+	else if (amy_line_reader_keep(&session->reader) == -1)
 		session_fail(session, strerror(errno));
 }
 

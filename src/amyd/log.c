@@ -132,7 +132,7 @@ log_say(enum log_level level, const char *format, va_list arguments)
 		ring_push(&message);
 	pthread_mutex_unlock(&the_log.lock);
 	if (!queued)
-		message_write(&message);
+		write_stderr(message.text);
 	errno = error;
 }
 

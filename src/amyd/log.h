@@ -2,10 +2,10 @@
 /*
  * log.h - what the daemon says, to stderr or to syslog(3).
  *
- * Until log_start_queueing() a message is written by whoever says it; from then on it
- * goes into a bounded ring that the log thread empties, so that nobody else ever waits
- * for a terminal or for syslog's reader. A message that finds the ring full is counted,
- * and the count is said when there is room again.
+ * Until log_start_queueing() a message is written to stderr by whoever says it; from then
+ * on it goes into a bounded ring that the log thread empties, to where log_open() said, so
+ * that nobody else ever waits for a terminal or for syslog's reader. A message that finds
+ * the ring full is counted, and the count is said when there is room again.
  *
  * All functions: any thread, except where one says otherwise. errno is left as it was.
  */
@@ -30,7 +30,10 @@ enum log_level {
 /* Longer messages are cut. */
 #define LOG_MAX_MESSAGE 480
 
-/* Where to, and how much. facility: LOG_DAEMON and the like of <syslog.h>. Main only. */
+/*
+ * Where to, and how much. facility: LOG_DAEMON and the like of <syslog.h>. Before there is
+ * another thread.
+ */
 void log_open(enum log_target target, int facility, enum log_level level);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

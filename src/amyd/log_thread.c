@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
 #include <time.h>
 
 #include "log.h"
@@ -8,6 +10,7 @@
 #define STOP_TIMEOUT_S 1
 
 static pthread_t log_thread;
+static bool is_started;
 
 static void *
 run(void *argument)
@@ -17,16 +20,18 @@ run(void *argument)
 	return argument;
 }
 
-int
+void
 log_thread_start(void)
 {
 	int error;
 
 	log_start_queueing();
 	error = pthread_create(&log_thread, NULL, run, NULL);
-	if (error != 0)
-		log_stop_queueing();
-	return error;
+	is_started = error == 0;
+	if (is_started)
+		return;
+	log_stop_queueing();
+	log_error("the log thread cannot be started: %s", strerror(error));
 }
 
 void
@@ -34,6 +39,8 @@ log_thread_stop(void)
 {
 	struct timespec deadline;
 
+	if (!is_started)
+		return;
 	log_stop_queueing();
 	clock_gettime(CLOCK_REALTIME, &deadline);
 	deadline.tv_sec += STOP_TIMEOUT_S;

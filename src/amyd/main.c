@@ -332,7 +332,6 @@ serve(int signal_fd, const struct options *options, const struct conf *conf,
 	if (options->port_path != NULL)
 		code = listeners_write_ports(listeners, options->port_path);
 	if (code == EX_OK) {
-		open_log(options, conf);
 		log_thread_start();
 		say_what_listens(conf, listeners);
 		notify("READY=1");
@@ -356,6 +355,7 @@ run(const struct options *options, const struct conf *conf)
 	int signal_fd, code;
 
 	return_memory_early();
+	open_log(options, conf);
 	raise_limits(conf);
 	code = listeners_open(&listeners, conf);
 	if (code != EX_OK)

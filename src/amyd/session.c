@@ -141,9 +141,18 @@ session_pending(const struct session *session)
 	return amy_line_writer_pending(&session->writer, NULL);
 }
 
+/* Nothing comes behind the last word. */
+static bool
+session_takes_output(const struct session *session)
+{
+	return session->state == SESSION_OPEN || session->state == SESSION_LISTENING;
+}
+
 void
 session_answer(struct session *session, const struct amy_line *pieces, size_t npieces)
 {
+	if (!session_takes_output(session))
+		return;
 	if (amy_line_writer_putv(&session->writer, pieces, npieces) == -1)
 		session_fail(session, strerror(errno));
 }
@@ -151,6 +160,8 @@ session_answer(struct session *session, const struct amy_line *pieces, size_t np
 void
 session_answer_raw(struct session *session, const char *bytes, size_t nbytes)
 {
+	if (!session_takes_output(session))
+		return;
 	if (amy_line_writer_append(&session->writer, bytes, nbytes) == -1)
 		session_fail(session, strerror(errno));
 }
@@ -187,7 +198,7 @@ session_has_room(const struct session *session, size_t nbytes)
 bool
 session_deliver(struct session *session, const char *line, size_t nbytes)
 {
-	if (session->state != SESSION_OPEN && session->state != SESSION_LISTENING)
+	if (!session_takes_output(session))
 		return false;
 	if (!session_has_room(session, nbytes))
 		session_flush(session); /* what could have gone does not count */
@@ -195,7 +206,7 @@ session_deliver(struct session *session, const char *line, size_t nbytes)
 		session_cut(session);
 	else
 		session_answer_raw(session, line, nbytes);
-	return session->state == SESSION_OPEN || session->state == SESSION_LISTENING;
+	return session_takes_output(session);
 }
 
 void

@@ -85,7 +85,7 @@ void session_flush(struct session *session);
 
 /*
  * Queue a line that answers one of the client's own. There is room: a client whose
- * answers pile up is not read from.
+ * answers pile up is not read from. Once it is closing, nothing is queued any more.
  */
 void session_answer(struct session *session, const struct amy_line *pieces, size_t npieces);
 
