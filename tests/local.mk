@@ -36,7 +36,11 @@ amyd_unit_tests = \
 	%D%/check_conf \
 	%D%/check_table \
 	%D%/check_hash \
+	%D%/check_subscriptions \
 	%D%/check_record_pipe \
+	%D%/check_inbox \
+	%D%/check_router \
+	%D%/check_session \
 	%D%/check_log \
 	%D%/check_notify
 
@@ -103,7 +107,17 @@ TESTS += $(libamy_tree_tests)
 # that does what no netcat can be made to do.
 
 e2e_tests = \
-	%D%/e2e_echo.sh
+	%D%/e2e_echo.sh \
+	%D%/e2e_end_of_input.sh \
+	%D%/e2e_command.sh \
+	%D%/e2e_two_netcats.sh \
+	%D%/e2e_split.sh \
+	%D%/e2e_random_lines.sh \
+	%D%/e2e_long_line.sh \
+	%D%/e2e_slow_reader.sh \
+	%D%/e2e_conf.sh \
+	%D%/e2e_signals.sh \
+	%D%/e2e_limits.sh
 
 check_PROGRAMS += %D%/peer
 dist_check_SCRIPTS += $(e2e_tests)
@@ -121,6 +135,12 @@ document_tests = \
 
 dist_check_SCRIPTS += $(document_tests)
 TESTS += $(document_tests)
+
+# Exhaustive checks of a model.
+
+dist_check_SCRIPTS += %D%/model.sh
+TESTS += %D%/model.sh
+EXTRA_DIST += %D%/model/registration.pml
 
 %C%_check_subject_SOURCES = %D%/check_subject.c
 %C%_check_subject_CPPFLAGS = $(amyd_unit_cppflags)
@@ -159,10 +179,34 @@ TESTS += $(document_tests)
 %C%_check_hash_CFLAGS = $(unit_cflags)
 %C%_check_hash_LDADD = $(amyd_unit_ldadd)
 
+%C%_check_subscriptions_SOURCES = %D%/check_subscriptions.c %D%/faults.c %D%/faults.h
+%C%_check_subscriptions_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_subscriptions_CFLAGS = $(unit_cflags)
+%C%_check_subscriptions_LDADD = $(amyd_unit_ldadd)
+%C%_check_subscriptions_LDFLAGS = $(faults_ldflags)
+
 %C%_check_record_pipe_SOURCES = %D%/check_record_pipe.c
 %C%_check_record_pipe_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_record_pipe_CFLAGS = $(unit_cflags)
 %C%_check_record_pipe_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_inbox_SOURCES = %D%/check_inbox.c %D%/faults.c %D%/faults.h
+%C%_check_inbox_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_inbox_CFLAGS = $(unit_cflags)
+%C%_check_inbox_LDADD = $(amyd_unit_ldadd)
+%C%_check_inbox_LDFLAGS = $(faults_ldflags)
+
+%C%_check_router_SOURCES = %D%/check_router.c %D%/faults.c %D%/faults.h
+%C%_check_router_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_router_CFLAGS = $(unit_cflags)
+%C%_check_router_LDADD = $(amyd_unit_ldadd)
+%C%_check_router_LDFLAGS = $(faults_ldflags)
+
+%C%_check_session_SOURCES = %D%/check_session.c %D%/faults.c %D%/faults.h
+%C%_check_session_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_session_CFLAGS = $(unit_cflags)
+%C%_check_session_LDADD = $(amyd_unit_ldadd)
+%C%_check_session_LDFLAGS = $(faults_ldflags)
 
 %C%_check_log_SOURCES = %D%/check_log.c
 %C%_check_log_CPPFLAGS = $(amyd_unit_cppflags)
@@ -173,9 +217,3 @@ TESTS += $(document_tests)
 %C%_check_notify_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_notify_CFLAGS = $(unit_cflags)
 %C%_check_notify_LDADD = $(amyd_unit_ldadd)
-
-# Exhaustive checks of a model.
-
-dist_check_SCRIPTS += %D%/model.sh
-TESTS += %D%/model.sh
-EXTRA_DIST += %D%/model/registration.pml

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "log.h"
+
+#define RING 512 /* messages that are queued at most */
+
+static int captured[2]; /* a pipe: what is written to stderr */
+static int real_stderr;
+
+static void
+capture_stderr(void)
+{
+	make_pipe(captured);
+	real_stderr = dup(STDERR_FILENO);
+	MUST(real_stderr != -1);
+	MUST(dup2(captured[1], STDERR_FILENO) != -1);
+}
+
+static void
+release_stderr(void)
+{
+	MUST(dup2(real_stderr, STDERR_FILENO) != -1);
+	MUST(close(real_stderr) == 0);
+	close_pair(captured);
+}
+
+/* All that was written since the last time. */
+static const char *
+written(void)
+{
+	static char text[65536 + 1];
+	ssize_t n = read(captured[0], text, sizeof text - 1);
+
+	MUST(n != -1 || errno == EAGAIN);
+	text[n == -1 ? 0 : n] = '\0';
+	return text;
+}
+
+/* ---- Levels and direct writing ----------------------------------------------------- */
+
+static void
+say_everything(void)
+{
+	log_error("one");
+	log_warning("two");
+	log_info("three");
+	log_debug("four");
+}
+
+START_TEST(message_is_written_if_its_level_is_wanted)
+{
+	capture_stderr();
+	log_open(LOG_TO_STDERR, LOG_DAEMON, LOG_LEVEL_ERROR);
+	say_everything();
+	ck_assert_str_eq(written(), "amyd: one\n");
+	log_open(LOG_TO_STDERR, LOG_DAEMON, LOG_LEVEL_WARNING);
+	say_everything();
+	ck_assert_str_eq(written(), "amyd: one\namyd: two\n");
+	log_open(LOG_TO_STDERR, LOG_DAEMON, LOG_LEVEL_INFO);
+	say_everything();
+	ck_assert_str_eq(written(), "amyd: one\namyd: two\namyd: three\n");
+	log_open(LOG_TO_STDERR, LOG_DAEMON, LOG_LEVEL_DEBUG);
+	say_everything();
+	ck_assert_str_eq(written(), "amyd: one\namyd: two\namyd: three\namyd: four\n");
+	release_stderr();
+}
+END_TEST
+
+START_TEST(before_it_is_opened_the_log_is_stderr)
+{
+	capture_stderr();
+	say_everything();
+	ck_assert_str_eq(written(), "amyd: one\namyd: two\namyd: three\n");
+	release_stderr();
+}
+END_TEST
+
+START_TEST(message_is_formatted)
+{
+	capture_stderr();
+	log_info("%s %d %zu%%", "text", -1, (size_t)42);
+	ck_assert_str_eq(written(), "amyd: text -1 42%\n");
+	log_info("%s", "%s%n");
+	ck_assert_str_eq(written(), "amyd: %s%n\n");
+	release_stderr();
+}
+END_TEST
+
+START_TEST(long_message_is_cut)
+{
+	char text[LOG_MAX_MESSAGE + 100];
+
+	capture_stderr();
+	memset(text, 'a', sizeof text);
+	text[LOG_MAX_MESSAGE - 1] = '\0';
+	log_info("%s", text);
+	ck_assert_uint_eq(strlen(written()), 6 + LOG_MAX_MESSAGE - 1 + 1);
+	text[LOG_MAX_MESSAGE - 1] = 'a';
+	text[sizeof text - 1] = '\0';
+	log_info("%s", text);
+	ck_assert_uint_eq(strlen(written()), 6 + LOG_MAX_MESSAGE - 1 + 1);
+	release_stderr();
+}
+END_TEST
+
+START_TEST(errno_is_left_as_it_was)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	ck_assert_int_ne(null, -1);
+	capture_stderr();
+	errno = EXDEV;
+	log_info("%s", "written");
+	ck_assert_int_eq(errno, EXDEV);
+	/* Nor where it cannot be written. */
+	MUST(dup2(null, STDERR_FILENO) != -1);
+	errno = EXDEV;
+	log_info("%s", "lost");
+	ck_assert_int_eq(errno, EXDEV);
+	log_start_queueing();
+	errno = EXDEV;
+	for (int i = 0; i < RING + 1; i++)
+		log_info("queued");
+	ck_assert_int_eq(errno, EXDEV);
+	release_stderr();
+	close(null);
+}
+END_TEST
+
+/* ---- Queueing ---------------------------------------------------------------------- */
+
+START_TEST(queued_message_is_written_by_the_one_who_reads)
+{
+	capture_stderr();
+	log_info("before");
+	ck_assert_str_eq(written(), "amyd: before\n");
+	log_start_queueing();
+	log_info("one");
+	log_warning("two");
+	ck_assert_str_eq(written(), "");
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(), "amyd: one\n");
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(), "amyd: two\n");
+	log_debug("not wanted");
+	log_info("three");
+	log_stop_queueing();
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(), "amyd: three\n");
+	ck_assert(!log_write_next());
+	ck_assert(!log_write_next());
+	ck_assert_str_eq(written(), "");
+	log_info("after");
+	ck_assert_str_eq(written(), "amyd: after\n");
+	release_stderr();
+}
+END_TEST
+
+static void
+expect_number(unsigned i)
+{
+	char text[32];
+
+	MUST(log_write_next());
+	snprintf(text, sizeof text, "amyd: %u\n", i);
+	MUST(strcmp(written(), text) == 0);
+}
+
+START_TEST(full_queue_drops_and_says_how_many)
+{
+	capture_stderr();
+	log_start_queueing();
+	for (unsigned i = 0; i < RING + 10; i++)
+		log_info("%u", i);
+	ck_assert_str_eq(written(), "");
+	for (unsigned i = 0; i < RING; i++)
+		expect_number(i);
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(),
+	                 "amyd: 10 log messages dropped: the log's reader is too slow\n");
+	log_stop_queueing();
+	ck_assert(!log_write_next());
+	release_stderr();
+}
+END_TEST
+
+START_TEST(full_queue_that_is_not_passed_drops_nothing)
+{
+	capture_stderr();
+	log_start_queueing();
+	for (unsigned i = 0; i < RING; i++)
+		log_info("%u", i);
+	for (unsigned i = 0; i < RING; i++)
+		expect_number(i);
+	log_stop_queueing();
+	ck_assert(!log_write_next());
+	release_stderr();
+}
+END_TEST
+
+START_TEST(each_time_it_drops_it_says_so_anew)
+{
+	capture_stderr();
+	log_start_queueing();
+	for (unsigned round = 1; round <= 3; round++) {
+		char news[100];
+
+		for (unsigned i = 0; i < RING + round; i++)
+			log_info("%u", i);
+		for (unsigned i = 0; i < RING; i++)
+			expect_number(i);
+		ck_assert(log_write_next());
+		snprintf(news, sizeof news,
+		         "amyd: %u log messages dropped: the log's reader is too slow\n",
+		         round);
+		ck_assert_str_eq(written(), news);
+	}
+	log_stop_queueing();
+	ck_assert(!log_write_next());
+	release_stderr();
+}
+END_TEST
+
+START_TEST(queue_goes_round_and_keeps_the_order)
+{
+	unsigned said = 0, seen = 0;
+	uint64_t random = 1;
+
+	capture_stderr();
+	log_start_queueing();
+	while (said < 5000) {
+		for (uint32_t n = random_below(&random, RING - (said - seen) + 1); n > 0; n--)
+			log_info("%u", said++);
+		for (uint32_t n = random_below(&random, said - seen + 1); n > 0; n--)
+			expect_number(seen++);
+	}
+	while (seen < said)
+		expect_number(seen++);
+	log_stop_queueing();
+	ck_assert(!log_write_next());
+	release_stderr();
+}
+END_TEST
+
+/* ---- Threads ----------------------------------------------------------------------- */
+
+static atomic_int reader_tid;
+static atomic_uint nwritten;
+
+static void *
+read_log(void *argument)
+{
+	atomic_store(&reader_tid, gettid());
+	while (log_write_next())
+		atomic_fetch_add(&nwritten, 1);
+	return argument;
+}
+
+static pthread_t
+start_reader(void)
+{
+	pthread_t reader;
+
+	log_start_queueing();
+	reader = spawn(read_log, NULL);
+	WAIT_UNTIL(atomic_load(&reader_tid) != 0);
+	return reader;
+}
+
+START_TEST(reader_waits_for_a_message)
+{
+	pthread_t reader;
+
+	capture_stderr();
+	reader = start_reader();
+	WAIT_UNTIL(is_asleep(atomic_load(&reader_tid)));
+	ck_assert_uint_eq(atomic_load(&nwritten), 0);
+	log_info("wake up");
+	WAIT_UNTIL(atomic_load(&nwritten) == 1);
+	ck_assert_str_eq(written(), "amyd: wake up\n");
+	WAIT_UNTIL(is_asleep(atomic_load(&reader_tid)));
+	log_stop_queueing();
+	join(reader);
+	ck_assert_str_eq(written(), "");
+	release_stderr();
+}
+END_TEST
+
+enum { NWRITERS = 3, NMESSAGES = 400 };
+
+static void *
+write_log(void *argument)
+{
+	for (unsigned i = 0; i < NMESSAGES; i++)
+		log_info("writer %s: %u", (const char *)argument, i);
+	return NULL;
+}
+
+/* Fewer than fill the queue are written whole, each writer's in their order. */
+START_TEST(messages_of_several_threads_are_written_whole)
+{
+	static const char *const names[NWRITERS] = { "0", "1", "2" };
+	unsigned next[NWRITERS] = { 0 }, writer, number, total = 0, dropped = 0, n;
+	pthread_t threads[NWRITERS], reader;
+	char *line, *rest;
+	static char text[65536 * 2];
+	size_t used = 0;
+
+	capture_stderr();
+	reader = start_reader();
+	for (int i = 0; i < NWRITERS; i++)
+		threads[i] = spawn(write_log, (void *)(uintptr_t)names[i]);
+	for (int i = 0; i < NWRITERS; i++)
+		join(threads[i]);
+	log_stop_queueing();
+	join(reader);
+	/* All of it fits into the pipe: 1,200 lines of less than 30 bytes, and some news. */
+	used = strlen(strcpy(text, written()));
+	MUST(used < sizeof text);
+	for (line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (sscanf(line, "amyd: %u log messages dropped", &n) == 1) {
+			dropped += n;
+			continue;
+		}
+		MUST(sscanf(line, "amyd: writer %u: %u", &writer, &number) == 2);
+		MUST(writer < NWRITERS && number < NMESSAGES && number >= next[writer]);
+		next[writer] = number + 1;
+		total++;
+	}
+	ck_assert_uint_eq(total + dropped, NWRITERS * NMESSAGES);
+	release_stderr();
+}
+END_TEST
+
+/* ---- Escaping ---------------------------------------------------------------------- */
+
+START_TEST(bytes_are_escaped_unless_they_are_plain)
+{
+	static const struct {
+		const char *bytes;
+		size_t nbytes;
+		const char *escaped;
+	} texts[] = {
+		{ "", 0, "" },
+		{ "plain text ~!\"%'", 16, "plain text ~!\"%'" },
+		{ "\0", 1, "\\x00" },
+		{ "\x1b[2J", 4, "\\x1b[2J" },
+		{ "\x80\xff", 2, "\\x80\\xff" },
+		{ "a\\b", 3, "a\\x5cb" },
+		{ "\r\n\t", 3, "\\x0d\\x0a\\x09" },
+		{ "\x7f", 1, "\\x7f" },
+		{ "caf\xc3\xa9", 5, "caf\\xc3\\xa9" },
+	};
+	char buffer[64];
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		ck_assert_ptr_eq(log_escape(buffer, sizeof buffer, texts[i].bytes,
+		                            texts[i].nbytes),
+		                 buffer);
+		ck_assert_str_eq(buffer, texts[i].escaped);
+	}
+}
+END_TEST
+
+START_TEST(every_byte_is_escaped_by_its_number)
+{
+	char buffer[16], expected[16];
+
+	for (int byte = 0; byte < 256; byte++) {
+		char bytes[1] = { (char)byte };
+
+		if (byte >= ' ' && byte <= '~' && byte != '\\')
+			snprintf(expected, sizeof expected, "%c", byte);
+		else
+			snprintf(expected, sizeof expected, "\\x%02x", (unsigned)byte);
+		ck_assert_str_eq(log_escape(buffer, sizeof buffer, bytes, 1), expected);
+	}
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_cut_with_dots)
+{
+	char buffer[16];
+
+	ck_assert_str_eq(log_escape(buffer, 8, "abcd", 4), "abcd");
+	ck_assert_str_eq(log_escape(buffer, 8, "abcdefgh", 8), "abcd...");
+	ck_assert_str_eq(log_escape(buffer, 8, "\0", 1), "\\x00");
+	ck_assert_str_eq(log_escape(buffer, 8, "a\0", 2), "a...");
+	ck_assert_str_eq(log_escape(buffer, 8, "\0\0", 2), "\\x00...");
+	ck_assert_str_eq(log_escape(buffer, 16, "0123456789abcdef", 16), "0123456789ab...");
+}
+END_TEST
+
+/* Never half an escape, never a byte past the end, and all of it where there is room. */
+START_TEST(any_bytes_are_escaped_into_any_room)
+{
+	for (uint64_t seed = 1; seed <= 20000; seed++) {
+		uint64_t random = seed;
+		size_t nbytes = random_below(&random, 40);
+		size_t size = 8 + random_below(&random, 100), n;
+		char bytes[40], whole[200], *buffer = malloc(size);
+		bool is_whole;
+
+		MUST(buffer != NULL);
+		for (size_t i = 0; i < nbytes; i++)
+			bytes[i] = (char)(random_below(&random, 2) == 0
+			                      ? 'a' + random_below(&random, 26)
+			                      : random_below(&random, 256));
+		log_escape(whole, sizeof whole, bytes, nbytes);
+		log_escape(buffer, size, bytes, nbytes);
+		n = strlen(buffer);
+		is_whole = strcmp(whole, buffer) == 0;
+		if (n >= size || (!is_whole && strlen(whole) + 4 <= size) ||
+		    (!is_whole &&
+		     (n < 3 || strcmp(buffer + n - 3, "...") != 0 ||
+		      strncmp(buffer, whole, n - 3) != 0 || n + 4 < size - 3)))
+			ck_abort_msg("seed %llu: \"%s\" in %zu bytes is \"%s\"",
+			             (unsigned long long)seed, whole, size, buffer);
+		for (size_t i = 0; i + 3 < n && !is_whole; i++)
+			if (buffer[i] == '\\')
+				MUST(i + 4 <= n - 3);
+		free(buffer);
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	return RUN_SUITE("log",
+	    message_is_written_if_its_level_is_wanted,
+	    before_it_is_opened_the_log_is_stderr,
+	    message_is_formatted,
+	    long_message_is_cut,
+	    errno_is_left_as_it_was,
+	    queued_message_is_written_by_the_one_who_reads,
+	    full_queue_drops_and_says_how_many,
+	    full_queue_that_is_not_passed_drops_nothing,
+	    each_time_it_drops_it_says_so_anew,
+	    queue_goes_round_and_keeps_the_order,
+	    reader_waits_for_a_message,
+	    messages_of_several_threads_are_written_whole,
+	    bytes_are_escaped_unless_they_are_plain,
+	    every_byte_is_escaped_by_its_number,
+	    what_does_not_fit_is_cut_with_dots,
+	    any_bytes_are_escaped_into_any_room);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "notify.h"
+
+static char folder[32];
+static char path[64];
+
+static void
+make_folder(void)
+{
+	strcpy(folder, "/tmp/amyd-check-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/notify", folder);
+}
+
+static void
+remove_folder(void)
+{
+	unlink(path);
+	ck_assert_int_eq(rmdir(folder), 0);
+}
+
+/* A service manager that listens at a path, or at an abstract name that begins with '@'. */
+static int
+listen_at(const char *name)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	size_t n = strlen(name);
+
+	ck_assert_int_ne(fd, -1);
+	memcpy(address.sun_path, name, n);
+	if (name[0] == '@')
+		address.sun_path[0] = '\0';
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address,
+	                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)),
+	                 0);
+	return fd;
+}
+
+static void
+expect_datagram(int fd, const char *text)
+{
+	char buffer[256];
+	ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+
+	ck_assert_int_eq(n, (ssize_t)strlen(text));
+	ck_assert_mem_eq(buffer, text, strlen(text));
+}
+
+static void
+expect_nothing(int fd)
+{
+	char buffer[1];
+
+	ck_assert_int_eq(recv(fd, buffer, sizeof buffer, 0), -1);
+}
+
+START_TEST(state_is_one_datagram_to_a_path)
+{
+	int fd;
+
+	make_folder();
+	fd = listen_at(path);
+	setenv("NOTIFY_SOCKET", path, 1);
+	ck_assert_int_eq(notify("READY=1\nSTATUS=listening"), 0);
+	ck_assert_int_eq(notify("STOPPING=1"), 0);
+	expect_datagram(fd, "READY=1\nSTATUS=listening");
+	expect_datagram(fd, "STOPPING=1");
+	expect_nothing(fd);
+	close(fd);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(state_is_one_datagram_to_an_abstract_name)
+{
+	char name[64];
+	int fd;
+
+	snprintf(name, sizeof name, "@amyd-check-%d", (int)getpid());
+	fd = listen_at(name);
+	setenv("NOTIFY_SOCKET", name, 1);
+	ck_assert_int_eq(notify("READY=1"), 0);
+	expect_datagram(fd, "READY=1");
+	expect_nothing(fd);
+	close(fd);
+}
+END_TEST
+
+START_TEST(who_did_not_ask_is_not_told)
+{
+	unsetenv("NOTIFY_SOCKET");
+	ck_assert_int_eq(notify("READY=1"), 0);
+}
+END_TEST
+
+START_TEST(path_may_be_as_long_as_the_system_takes)
+{
+	char longest[108];
+	int fd;
+
+	make_folder();
+	snprintf(longest, sizeof longest, "%s/%0*d", folder,
+	         (int)(sizeof longest - strlen(folder) - 2), 0);
+	ck_assert_uint_eq(strlen(longest), 107);
+	fd = listen_at(longest);
+	setenv("NOTIFY_SOCKET", longest, 1);
+	ck_assert_int_eq(notify("READY=1"), 0);
+	expect_datagram(fd, "READY=1");
+	close(fd);
+	unlink(longest);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(name_that_is_no_address_is_an_error)
+{
+	char too_long[109];
+	const char *const bad[] = { "", "/", "@", "relative", "./x", too_long };
+
+	memset(too_long, 'a', 108);
+	too_long[0] = '@';
+	too_long[108] = '\0';
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		setenv("NOTIFY_SOCKET", bad[i], 1);
+		ck_assert_msg(notify("READY=1") == -1, "%s", bad[i]);
+	}
+}
+END_TEST
+
+START_TEST(manager_that_is_gone_is_an_error)
+{
+	int fd;
+
+	make_folder();
+	setenv("NOTIFY_SOCKET", path, 1);
+	ck_assert_int_eq(notify("READY=1"), -1);
+	fd = listen_at(path);
+	ck_assert_int_eq(notify("READY=1"), 0);
+	close(fd);
+	ck_assert_int_eq(notify("READY=1"), -1);
+	remove_folder();
+}
+END_TEST
+
+/* As many as the queue of datagrams holds; the next is refused, not waited for. */
+START_TEST(manager_that_does_not_read_is_not_waited_for)
+{
+	unsigned ntold = 0;
+	int fd;
+
+	make_folder();
+	fd = listen_at(path);
+	setenv("NOTIFY_SOCKET", path, 1);
+	while (ntold < 1000000 && notify("WATCHDOG=1") == 0)
+		ntold++;
+	ck_assert_uint_gt(ntold, 0);
+	ck_assert_uint_lt(ntold, 1000000);
+	for (unsigned i = 0; i < ntold; i++)
+		expect_datagram(fd, "WATCHDOG=1");
+	expect_nothing(fd);
+	close(fd);
+	remove_folder();
+}
+END_TEST
+
+int
+main(void)
+{
+	return RUN_SUITE("notify",
+	    state_is_one_datagram_to_a_path,
+	    state_is_one_datagram_to_an_abstract_name,
+	    who_did_not_ask_is_not_told,
+	    path_may_be_as_long_as_the_system_takes,
+	    name_that_is_no_address_is_an_error,
+	    manager_that_is_gone_is_an_error,
+	    manager_that_does_not_read_is_not_waited_for);
+}

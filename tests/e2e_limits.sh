@@ -1,0 +1,136 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# At the limits: of clients, of descriptors; and when accept4(2) fails in each way it can.
+. "${top_srcdir:-.}/tests/lib.sh"
+
+need nc.openbsd
+
+# hold NAME N: as many connections, in the background, until let_go NAME
+hold()
+{
+	local pid
+
+	rm -f "$work/$1.in" "$work/$1.out"
+	mkfifo "$work/$1.in"
+	{
+		sleep 3600 >/dev/null 2>&1 &
+		eval "holder_$1=$!"
+		"$peer" hold --connections "$2" 127.0.0.1 "$(port main)" \
+		    <"$work/$1.in" >"$work/$1.out" 2>&1 9<&- &
+		pid=$!
+	} 9<>"$work/$1.in"
+	eval "client_$1=$pid children=\"\$children \$holder_$1 $pid\""
+	wait_until file_has "$work/$1.out" '^(held|peer)'
+}
+
+let_go()
+{
+	hang_up "$1"
+	wait_for_end "$(client_pid "$1")"
+}
+
+answers()
+{
+	[ "$(echo PING | talk openbsd 127.0.0.1 "$(port main)")" = +OK ]
+}
+
+# ---- max_clients -----------------------------------------------------------------------
+
+start_daemon <<END
+handlers = 2
+max_clients = 5
+listen main  { address = "127.0.0.1:0" }
+listen echo  { address = "127.0.0.1:0"  mode = "echo" }
+listen local { address = "$work/sock" }
+END
+hold five 5
+is "max_clients = 5: five are served" "held 5" "$(cat "$work/five.out")"
+for address in "127.0.0.1 $(port main)" "127.0.0.1 $(port echo)" "$work/sock"; do
+	# shellcheck disable=SC2086
+	talk openbsd $address </dev/null >"$work/out"
+	like "the sixth is told why it is not, at ${address#"$work"/}" '^! BYE LIMIT' "$work/out"
+	is "in one line" 1 "$(wc -l <"$work/out")"
+	# shellcheck disable=SC2086
+	seq -f 'PING %g' 1 1000 | talk openbsd $address >"$work/out" 2>"$work/err"
+	unlike "and is not answered, whatever it says, at ${address#"$work"/}" '^\+OK' "$work/out"
+done
+let_go five
+check "a place that was freed can be used" wait_until answers
+
+# Each place that is freed is one that can be taken.
+all_fit()
+{
+	hold again 5
+	let_go again
+	[ "$(cat "$work/again.out")" = "held 5" ]
+}
+nfull=0
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	wait_until all_fit && nfull=$((nfull + 1))
+done
+is "ten times all places are taken and freed again" 10 "$nfull"
+stop_daemon
+
+# ---- Descriptors -------------------------------------------------------------------------
+
+if command -v prlimit >/dev/null; then
+	case $SANITIZER in
+	no | '') nofile=48 ;;
+	*) nofile=64 ;;
+	esac
+	daemon_prefix="prlimit --nofile=$nofile:$nofile"
+	start_daemon <<-END
+		handlers = 2
+		max_clients = 1000
+		listen main { address = "127.0.0.1:0" }
+	END
+	like "too few descriptors for max_clients: it says so at start" "only $nofile descriptors" "$work/log"
+	# A few more than fit: after each, the daemon takes a longer break.
+	set -- "/proc/$daemon/fd/"*
+	ncallers=$((nofile - $# + 4))
+	hold many "$ncallers"
+	like "who comes when there is no descriptor left is told so" '^connection [0-9]+: ! BYE LIMIT' \
+	    "$work/many.out"
+	like "everybody was answered in one way or the other" "^held $ncallers\$" "$work/many.out"
+	like "the log says what to do about it" 'raise the limit of open files' "$work/log"
+	let_go many
+	check "when there are descriptors again, it accepts again" wait_until answers
+	stop_daemon
+	daemon_prefix=""
+else
+	skip "who comes when there is no descriptor left is told so" "there is no prlimit"
+fi
+
+# ---- accept4(2) fails ----------------------------------------------------------------------
+
+if [ "$SANITIZER" = no ] && command -v strace >/dev/null &&
+    strace -o /dev/null -f -e trace=none true 2>/dev/null; then
+	for error in EAGAIN EINTR ECONNABORTED EPROTO EPERM ENETDOWN ENOPROTOOPT EHOSTDOWN ENONET \
+	    EHOSTUNREACH EOPNOTSUPP ENETUNREACH EMFILE ENFILE ENOBUFS ENOMEM EINVAL; do
+		# -D: strace stands aside, and the daemon is our child.
+		daemon_prefix="strace -D -f -o $work/strace -e trace=accept4
+		    -e inject=accept4:error=$error:when=1+3"
+		start_daemon <<-END
+			handlers = 1
+			listen main { address = "127.0.0.1:0" }
+		END
+		nanswers=0
+		for i in 1 2 3; do
+			# Where there is no descriptor left, a client is turned away, and comes again.
+			case $error in
+			EMFILE | ENFILE) wait_until answers && nanswers=$((nanswers + 1)) ;;
+			*) answers && nanswers=$((nanswers + 1)) ;;
+			esac
+		done
+		is "accept4 fails with $error every third time: the clients are served" 3 "$nanswers"
+		like "accept4 did fail with $error" "accept4\\(.*$error.*INJECTED" "$work/strace"
+		kill -TERM "$daemon"
+		wait_for_end "$daemon"
+		check "$error: and it ends with 0" has_ended_well "$status"
+	done
+	daemon_prefix=""
+else
+	skip "accept4 fails: the clients are served" "no strace, no ptrace, or a build with sanitizers"
+fi
+
+done_testing

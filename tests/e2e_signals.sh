@@ -1,0 +1,229 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Signals: TERM and INT say goodbye and exit with 0, whatever goes on; a second one hurries;
+# HUP and EPIPE end nothing; a service manager is told, and a syslog that hangs holds up nobody.
+. "${top_srcdir:-.}/tests/lib.sh"
+
+need_netcats
+
+# Two that publish and one that follows, for as long as there is a daemon.
+start_load()
+{
+	subscribe load_reader openbsd "load.>" 127.0.0.1 "$(port main)"
+	seq -f 'PUB load.a %g' 1 1000000 >"$work/load.in"
+	nc.openbsd -N 127.0.0.1 "$(port main)" <"$work/load.in" >"$work/load1.out" 2>&1 &
+	load1=$!
+	nc.openbsd -N 127.0.0.1 "$(port echo)" <"$work/load.in" >"$work/load2.out" 2>&1 &
+	load2=$!
+	children="$children $load1 $load2"
+	wait_until has_lines "$work/load_reader.out" 1000
+	wait_until has_lines "$work/load2.out" 1000
+}
+
+end_load()
+{
+	hang_up load_reader
+	wait_until gone load_reader
+	wait_for_end "$load1"
+	wait_for_end "$load2"
+}
+
+for signal in TERM INT; do
+	start_default_daemon
+	for kind in $kinds; do
+		subscribe "quiet_$kind" "$kind" quiet 127.0.0.1 "$(port main)"
+	done
+	subscribe quiet_unix openbsd quiet "$work/sock"
+	connect echo openbsd 127.0.0.1 "$(port echo)"
+	say echo hello
+	wait_until has_lines "$work/echo.out" 1
+	start_load
+
+	kill -"$signal" "$daemon"
+	wait_for_end "$daemon"
+	check "$signal: it exits with 0 under load, and nothing was wrong" has_ended_well "$status"
+	check "$signal: the ports file is removed" test ! -e "$work/ports"
+	check "$signal: the Unix socket is removed" test ! -e "$work/sock"
+	for name in quiet_openbsd quiet_traditional quiet_ncat quiet_socat quiet_unix; do
+		wait_until has_lines "$work/$name.out" 2
+		is "$signal: $name is told goodbye, and no more" "+OK
+! BYE DRAIN" "$(sed 's/^\(! BYE DRAIN\) .*/\1/' "$work/$name.out")"
+		hang_up "$name"
+		check "$signal: $name: the connection is closed" wait_until gone "$name"
+	done
+	is "$signal: what was echoed is all that a client of the echo sees" hello \
+	    "$(grep -v '^! BYE' "$work/echo.out")"
+	hang_up echo
+	wait_until gone echo
+	end_load
+
+	# Whole lines to the end: 1, 2, 3, ... and goodbye.
+	ngot=$(grep -c '^MSG ' "$work/load_reader.out")
+	{ echo +OK; seq -f 'MSG load.a %g' 1 "$ngot"; echo "! BYE DRAIN"; } >"$work/expected"
+	sed 's/^\(! BYE DRAIN\) .*/\1/' "$work/load_reader.out" >"$work/out"
+	same "$signal: the reader under load has whole lines in order, and goodbye" \
+	    "$work/expected" "$work/out"
+	# It sent without a pause, more than it read: of what it was sent last, some may be lost.
+	is "$signal: the publisher has its finals, up to the end" "" \
+	    "$(sed '$d' "$work/load1.out" | grep -v '^+OK [01]$')"
+done
+
+# ---- The second signal: the first one waits for a reader that does not read --------------
+
+start_default_daemon
+subscribe slow openbsd feed 127.0.0.1 "$(port main)"
+kill -STOP "$(client_pid slow)"
+text=$(head -c 30000 /dev/zero | tr '\0' x)
+is_cut()
+{
+	file_has "$work/log" 'is cut off'
+}
+
+# Until it is cut off: what the kernel took for it is not read, so goodbye does not arrive.
+tries=0
+while ! is_cut && [ "$tries" -lt 1000 ]; do
+	echo "PUB feed $text
+PUB feed $text
+PUB feed $text
+PUB feed $text" | talk openbsd 127.0.0.1 "$(port main)" >"$work/out"
+	tries=$((tries + 1))
+done
+check "a reader that sleeps has its goodbye still to come" is_cut
+kill -TERM "$daemon"
+wait_until file_has "$work/log" 'going down'
+check "the first TERM waits for it" is_running "$daemon"
+kill -TERM "$daemon"
+wait_for_end "$daemon"
+check "a second TERM does not: it exits with 0 at once" has_ended_well "$status"
+like "and says what that cost" '1 clients are closed before all was sent' "$work/log"
+kill -KILL "$(client_pid slow)"
+wait_for_end "$(client_pid slow)"
+
+# ---- Signals that end nothing ---------------------------------------------------------------
+
+start_default_daemon
+connect stays openbsd 127.0.0.1 "$(port main)"
+say stays "PING 1"
+wait_until has_lines "$work/stays.out" 1
+for signal in HUP USR1 PIPE; do
+	i=0
+	while [ "$i" -lt 50 ]; do
+		kill -"$signal" "$daemon"
+		i=$((i + 1))
+	done
+	say stays "PING $signal"
+	wait_until file_has "$work/stays.out" "$signal"
+done
+is "HUP, USR1 and PIPE, 50 times each: the client is still there" "+OK 1
++OK HUP
++OK USR1
++OK PIPE" "$(cat "$work/stays.out")"
+
+kill -STOP "$daemon"
+echo "PING early" >"$work/in"
+talk openbsd 127.0.0.1 "$(port main)" <"$work/in" >"$work/out" &
+early=$!
+children="$children $early"
+kill -CONT "$daemon"
+wait_for_end "$early"
+is "after STOP and CONT it goes on" "+OK early" "$(cat "$work/out")"
+
+# Readers that vanish while they are written to.
+for i in 1 2 3 4 5; do
+	"$peer" storm --connections 100 --how subscribed 127.0.0.1 "$(port main)" &
+	storm=$!
+	"$peer" storm --connections 100 --how mid-reply 127.0.0.1 "$(port main)" &
+	storm2=$!
+	children="$children $storm $storm2"
+	seq -f 'PUB storm.x %g' 1 2000 | talk openbsd 127.0.0.1 "$(port main)" >"$work/out"
+	is "round $i: while its readers reset their connections, a publisher has all its finals" 2000 \
+	    "$(grep -c '^+OK [0-9]*$' "$work/out")"
+	wait_for_end "$storm"
+	wait_for_end "$storm2"
+done
+leave stays
+stop_daemon
+
+# ---- The service manager ----------------------------------------------------------------------
+
+# told NAME NOTIFY_SOCKET SOCAT_ADDRESS
+told()
+{
+	rm -f "$work/told"
+	socat -u "$3" "OPEN:$work/told,creat,append" &
+	manager=$!
+	children="$children $manager"
+	wait_until test -e "$work/told"
+	NOTIFY_SOCKET=$2
+	export NOTIFY_SOCKET
+	start_default_daemon
+	wait_until file_has "$work/told" READY=1
+	is "$1: when it is ready, it says so" READY=1 "$(cat "$work/told")"
+	stop_daemon "$1: it ends with 0"
+	wait_until file_has "$work/told" STOPPING=1
+	is "$1: when it stops, it says so" READY=1STOPPING=1 "$(tr -d '\n' <"$work/told")"
+	kill "$manager"
+	wait_for_end "$manager"
+	unset NOTIFY_SOCKET
+}
+told "a service manager" "$work/notify" "UNIX-RECV:$work/notify"
+told "one with an abstract socket" "@amyd-e2e-$$" "ABSTRACT-RECV:amyd-e2e-$$"
+
+NOTIFY_SOCKET=$work/nobody
+export NOTIFY_SOCKET
+start_default_daemon
+is "a service manager that is gone: it serves" +OK "$(echo PING | talk openbsd "$work/sock")"
+like "and complains" "NOTIFY_SOCKET=$work/nobody" "$work/log"
+stop_daemon
+unset NOTIFY_SOCKET
+
+# ---- Logs -------------------------------------------------------------------------------------
+
+if [ ! -e /dev/log ]; then
+	start_default_daemon -l syslog
+	is "-l syslog without a syslog: it serves" +OK "$(echo PING | talk openbsd "$work/sock")"
+	stop_daemon "-l syslog without a syslog: it ends with 0"
+else
+	skip "-l syslog without a syslog: it serves" "there is one"
+fi
+
+if [ "$(id -u)" = 0 ] && command -v nsenter >/dev/null && unshare -m true 2>/dev/null; then
+	# A /dev of its own, with a /dev/log that nobody reads once it is stopped.
+	cat >"$work/with_log" <<-'END'
+		#!/bin/sh
+		mount -t tmpfs none /dev/shm && : >/dev/shm/log && mkdir /dev/shm/dev &&
+		for name in null zero random urandom tty; do
+			: >"/dev/shm/dev/$name" && mount --bind "/dev/$name" "/dev/shm/dev/$name"
+		done
+		mount --rbind /dev/shm/dev /dev && exec "$@"
+	END
+	chmod +x "$work/with_log"
+	daemon_prefix="unshare -m $work/with_log"
+	start_default_daemon -l syslog -vv </dev/null
+	nsenter -t "$daemon" -m socat -u UNIX-RECV:/dev/log "OPEN:$work/syslog,creat,append" &
+	syslog=$!
+	children="$children $syslog"
+	wait_until nsenter -t "$daemon" -m test -S /dev/log
+	says_something()
+	{
+		echo PING | talk openbsd "$work/sock" >/dev/null
+		file_has "$work/syslog" 'client [0-9]+ .*is here'
+	}
+	check "a syslog that comes later has what is said from then on" wait_until says_something
+	kill -STOP "$syslog"
+	# Far more messages than a socket and a ring hold.
+	"$peer" storm --connections 2000 --how close "$work/sock"
+	seq -f 'PING %g' 1 1000 | talk openbsd "$work/sock" >"$work/out"
+	is "a syslog that hangs: the daemon still answers" 1000 "$(grep -c '^+OK' "$work/out")"
+	kill -TERM "$daemon"
+	wait_for_end "$daemon"
+	check "a syslog that hangs: the daemon still ends with 0" has_ended_well "$status"
+	kill -CONT "$syslog"
+	kill "$syslog"
+	wait_for_end "$syslog"
+	daemon_prefix=""
+else
+	skip "a syslog that hangs: the daemon still answers" "no mount namespace of our own"
+fi
+
+done_testing

@@ -1,0 +1,435 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# The vocabulary of the end-to-end tests. Each of them sources this first:
+#
+#     . "${top_srcdir:-.}/tests/lib.sh"
+#
+# The daemon     start_daemon [option...] <<END   with this configuration; until it is ready
+#                port NAME                        of a listener; they all ask for port 0
+#                stop_daemon                      a test point: TERM, exit 0, clean log
+# At once        talk KIND ADDRESS <in >out       one netcat; ADDRESS: host port, or a path
+# In background  connect NAME KIND ADDRESS        $work/NAME.in, $work/NAME.out
+#                say NAME LINE...; hang_up NAME   lines; the end of its input
+#                leave NAME; gone NAME            QUIT; is it over?
+# Waiting        wait_until COMMAND...            polls; 1 if it is in vain
+# Test points    check, is, same, like, unlike, skip; done_testing at the end
+#
+# KIND is openbsd, traditional, ncat or socat. Whatever was started is ended, and $work is
+# removed, when the script exits, however it does.
+
+set -u
+LC_ALL=C
+export LC_ALL
+umask 022
+unset NOTIFY_SOCKET
+
+: "${top_builddir:=.}" "${top_srcdir:=.}" "${SANITIZER:=no}"
+peer=$top_builddir/tests/peer
+kinds="openbsd traditional ncat socat"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/amyd-e2e.XXXXXX") || exit 99
+children="" # the processes to be ended at exit, by number
+test_number=0
+nfailed=0
+
+clean_up()
+{
+	local pid
+
+	for pid in $children; do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	for pid in $children; do
+		wait "$pid" 2>/dev/null
+	done
+	rm -rf "$work"
+}
+
+trap clean_up EXIT
+trap 'exit 99' HUP INT TERM PIPE
+
+# ---- Test points ---------------------------------------------------------------------
+
+pass()
+{
+	test_number=$((test_number + 1))
+	echo "ok $test_number - $1"
+}
+
+# Tells what is in $work/why with it.
+fail()
+{
+	test_number=$((test_number + 1))
+	nfailed=$((nfailed + 1))
+	echo "not ok $test_number - $1"
+	head -c 4000 "$work/why" | sed 's/^/#   /'
+}
+
+skip()
+{
+	test_number=$((test_number + 1))
+	echo "ok $test_number - $1 # SKIP $2"
+}
+
+skip_all()
+{
+	echo "1..0 # SKIP $1"
+	exit 0
+}
+
+need()
+{
+	local tool
+
+	for tool; do
+		command -v "$tool" >/dev/null || skip_all "there is no $tool"
+	done
+}
+
+need_netcats()
+{
+	need nc.openbsd nc.traditional ncat socat
+}
+
+done_testing()
+{
+	if [ "$nfailed" -gt 0 ] && [ -s "$work/log" ]; then
+		echo "# the end of the daemon's log:"
+		tail -n 30 "$work/log" | sed 's/^/#   /'
+	fi
+	echo "1..$test_number"
+	exit 0
+}
+
+# check NAME COMMAND...: it succeeds
+check()
+{
+	local name=$1
+
+	shift
+	if "$@" >"$work/check.out" 2>&1; then
+		pass "$name"
+	else
+		{ echo "failed: $*"; cat "$work/check.out"; } >"$work/why"
+		fail "$name"
+	fi
+}
+
+# same NAME EXPECTED ACTUAL: two files are equal, byte for byte
+same()
+{
+	if cmp "$2" "$3" >"$work/same.why" 2>&1; then
+		pass "$1"
+		return
+	fi
+	{
+		cat "$work/same.why"
+		echo "expected ($(wc -c <"$2") bytes):"
+		head -c 600 "$2" | od -c
+		echo "actual ($(wc -c <"$3") bytes):"
+		head -c 600 "$3" | od -c
+	} >"$work/why" 2>&1
+	fail "$1"
+}
+
+# is NAME EXPECTED ACTUAL: two texts are equal
+is()
+{
+	if [ "$2" = "$3" ]; then
+		pass "$1"
+		return
+	fi
+	{
+		echo "expected:"
+		printf '%s\n' "$2" | cat -A
+		echo "actual:"
+		printf '%s\n' "$3" | cat -A
+	} >"$work/why"
+	fail "$1"
+}
+
+# like NAME PATTERN FILE: a line of the file matches the extended regular expression
+like()
+{
+	if grep -Eq -- "$2" "$3"; then
+		pass "$1"
+		return
+	fi
+	{
+		echo "no line matches: $2"
+		head -c 3000 "$3" | cat -A
+	} >"$work/why" 2>&1
+	fail "$1"
+}
+
+# unlike NAME PATTERN FILE: none does
+unlike()
+{
+	if [ -e "$3" ] && ! grep -Eq -- "$2" "$3"; then
+		pass "$1"
+		return
+	fi
+	{
+		echo "a line matches: $2"
+		grep -E -- "$2" "$3" | head -n 5 | cat -A
+	} >"$work/why" 2>&1
+	fail "$1"
+}
+
+# ---- Waiting -------------------------------------------------------------------------
+
+# Generous, for slow builds on busy machines; nothing passes for having been quick.
+max_polls=1200
+
+wait_until()
+{
+	local polls=0
+
+	until "$@"; do
+		polls=$((polls + 1))
+		if [ "$polls" -ge "$max_polls" ]; then
+			echo "# waited in vain for: $*"
+			return 1
+		elif [ "$polls" -lt 20 ]; then
+			sleep 0.01
+		else
+			sleep 0.05
+		fi
+	done
+}
+
+not()
+{
+	! "$@"
+}
+
+is_running()
+{
+	grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null
+}
+
+is_asleep()
+{
+	grep -q '^State:[[:space:]]*S' "/proc/$1/status" 2>/dev/null
+}
+
+# has_lines FILE N: at least so many
+has_lines()
+{
+	[ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]
+}
+
+# file_has FILE PATTERN
+file_has()
+{
+	grep -Eq -- "$2" "$1" 2>/dev/null
+}
+
+# Collect a process; its status is in $status. 1: it is not over.
+wait_for_end()
+{
+	local pid rest=""
+
+	status=none
+	wait_until not is_running "$1" || return 1
+	wait "$1"
+	status=$?
+	for pid in $children; do
+		[ "$pid" = "$1" ] || rest="$rest $pid"
+	done
+	children=$rest
+}
+
+# ---- The daemon ----------------------------------------------------------------------
+
+# Words to stand in front of its command line: prlimit, setpriv, ... which exec it.
+daemon_prefix=""
+
+has_ports_or_is_over()
+{
+	[ -e "$work/ports" ] || ! is_running "$daemon"
+}
+
+# Start it without waiting: $daemon is its process. The libtool wrapper that stands in for
+# an uninstalled program execs it, so the number stays.
+launch_daemon()
+{
+	rm -f "$work/ports"
+	# shellcheck disable=SC2086
+	$daemon_prefix "$top_builddir/amyd" -l stderr -c "$work/conf" -p "$work/ports" "$@" \
+	    </dev/null >"$work/stdout" 2>"$work/log" &
+	daemon=$!
+	children="$children $daemon"
+}
+
+start_daemon()
+{
+	cat >"$work/conf"
+	launch_daemon "$@"
+	wait_until has_ports_or_is_over
+	[ -e "$work/ports" ] && return
+	echo "# the daemon did not start:"
+	sed 's/^/#   /' "$work/log"
+	echo "Bail out! the daemon did not start"
+	exit 99
+}
+
+# What most tests need: a command listener, an echo listener, and a Unix socket.
+start_default_daemon()
+{
+	start_daemon "$@" <<-END
+		handlers = 2
+		listen main  { address = "127.0.0.1:0" }
+		listen echo  { address = "127.0.0.1:0"  mode = "echo" }
+		listen local { address = "$work/sock" }
+	END
+}
+
+port()
+{
+	sed -n "s/^$1 [^ ]* \([0-9]*\)$/\1/p" "$work/ports" | head -n 1
+}
+
+sanitizer_report='(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:'
+
+# has_ended_well STATUS: and the log has no report
+has_ended_well()
+{
+	[ "$1" = 0 ] && ! file_has "$work/log" "$sanitizer_report"
+}
+
+stop_daemon()
+{
+	local name=${1:-the daemon ends with 0 when it is told to, and nothing was wrong}
+
+	kill -TERM "$daemon" 2>/dev/null
+	wait_for_end "$daemon"
+	if has_ended_well "$status"; then
+		pass "$name"
+		return
+	fi
+	{
+		echo "exit status: $status"
+		tail -n 60 "$work/log"
+	} >"$work/why"
+	fail "$name"
+}
+
+# rss KEY: kB of the daemon, of Rss (exact), or of VmHWM (the peak)
+memory()
+{
+	case $1 in
+	Rss) awk '/^Rss:/ { print $2 }' "/proc/$daemon/smaps_rollup" ;;
+	*) awk -v key="$1:" '$1 == key { print $2 }' "/proc/$daemon/status" ;;
+	esac
+}
+
+# ---- The netcats ---------------------------------------------------------------------
+
+# Each as it half-closes at the end of its input, and waits for what still comes:
+# nc.openbsd does with -N; nc.traditional with -q, whose number bounds the waiting; ncat by
+# itself; and so does socat, which then waits for -t seconds.
+netcat()
+{
+	local kind=$1
+
+	shift
+	case $kind-$# in
+	openbsd-1) set -- nc.openbsd -N -U "$1" ;;
+	openbsd-2) set -- nc.openbsd -N "$1" "$2" ;;
+	traditional-2) set -- nc.traditional -q 600 "$1" "$2" ;;
+	ncat-1) set -- ncat -U "$1" ;;
+	ncat-2) set -- ncat "$1" "$2" ;;
+	socat-1) set -- socat -t 600 - "UNIX-CONNECT:$1" ;;
+	socat-2)
+		case $1 in
+		*:*) set -- socat -t 600 - "TCP6:[$1]:$2" ;;
+		*) set -- socat -t 600 - "TCP:$1:$2" ;;
+		esac
+		;;
+	*)
+		echo "no netcat: $kind with $# arguments" >&2
+		exit 99
+		;;
+	esac
+	# shellcheck disable=SC2086
+	exec $netcat_prefix "$@"
+}
+
+netcat_prefix=""
+
+# A netcat that hangs is a failure of the test, not its end.
+talk()
+{
+	(
+		netcat_prefix="timeout -k 5 120"
+		netcat "$@"
+	)
+}
+
+# The input of a client in the background is a FIFO. A sleeping process holds it open, and
+# the client's input ends when that one is ended.
+connect()
+{
+	local name=$1 pid holder
+
+	shift
+	rm -f "$work/$name.in" "$work/$name.out" "$work/$name.err"
+	mkfifo "$work/$name.in"
+	{
+		sleep 3600 >/dev/null 2>&1 &
+		holder=$!
+		netcat "$@" <"$work/$name.in" >"$work/$name.out" 2>"$work/$name.err" 9<&- &
+		pid=$!
+	} 9<>"$work/$name.in"
+	children="$children $holder $pid"
+	eval "client_$name=$pid holder_$name=$holder"
+}
+
+# subscribe NAME KIND PATTERN ADDRESS: a connected client, once its subscription is made
+subscribe()
+{
+	local name=$1 kind=$2 pattern=$3
+
+	shift 3
+	connect "$name" "$kind" "$@"
+	say "$name" "SUB $pattern"
+	wait_until file_has "$work/$name.out" '^\+OK'
+}
+
+client_pid()
+{
+	eval "echo \$client_$1"
+}
+
+say()
+{
+	local name=$1
+
+	shift
+	printf '%s\n' "$@" >"$work/$name.in"
+}
+
+hang_up()
+{
+	local holder
+
+	eval "holder=\$holder_$1"
+	kill "$holder" 2>/dev/null
+	wait_for_end "$holder" 2>/dev/null
+}
+
+# It says QUIT. When this returns, the daemon has forgotten it: only then it ends the
+# connection. (nc.openbsd goes on till the end of its own input as well.)
+leave()
+{
+	say "$1" QUIT
+	wait_until file_has "$work/$1.out" '^\+OK bye'
+	hang_up "$1"
+	wait_until gone "$1"
+}
+
+gone()
+{
+	! is_running "$(client_pid "$1")"
+}
