@@ -220,8 +220,8 @@ START_TEST(handlers_is_0_to_64)
 	assert_refused("\nhandlers = 65", 2, reason);
 	snprintf(reason, sizeof reason, "handlers = -1: %s", range);
 	assert_refused("handlers = -1", 1, reason);
-	assert_refused("handlers = many", 1, "invalid integer value for option 'handlers'");
-	assert_refused("handlers = 1x", 1, "invalid integer value for option 'handlers'");
+	assert_refused("handlers = many", 1, "it is a whole number");
+	assert_refused("handlers = 1x", 1, "it is a whole number");
 	assert_refused("handlers = 99999999999999999999", 1, "integer value for option");
 	assert_refused("handlers", 1, "");
 	assert_refused("handlers =", 1, "");
@@ -479,7 +479,7 @@ START_TEST(max_subs_is_0_to_a_million)
 	assert_listen_refused("max_subs = -1",
 	                      "max_subs = -1: it is a number from 0 to 1000000");
 	assert_listen_refused("max_subs = 1000001", "max_subs = 1000001: it is a number");
-	assert_listen_refused("max_subs = none", "invalid integer value for option 'max_subs'");
+	assert_listen_refused("max_subs = none", "it is a whole number");
 	remove_folder();
 }
 END_TEST
@@ -597,10 +597,25 @@ START_TEST(what_cannot_be_parsed_is_refused_with_its_line)
 	assert_refused("\n\n}", 3, "unexpected closing brace");
 	assert_refused("handlers = { 1 }", 1, "unexpected token '{'");
 	assert_refused("handlers += 1", 1, "attempt to append to non-list option");
-	assert_refused("handlers = 1\nuser", 2, "premature end of file");
+	assert_refused("handlers = 1\nuser", 2, "missing equal sign after option 'user'");
+	assert_refused("handlers = 1\nuser =", 2, "");
 	assert_refused("/* never ended", 1, "a comment that never ends: add */");
 	assert_refused("# x\nhandlers = 7 # y\n\n/* \"\n*", 4, "a comment that never ends");
 	assert_refused("/*/", 1, "a comment that never ends");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(section_that_never_ends_is_refused)
+{
+	static const char reason[] = "the file ends inside a section: add the missing }";
+
+	make_folder();
+	assert_refused("log {", 1, reason);
+	assert_refused("log {\n", 2, reason);
+	assert_refused("log {\n# }", 2, reason);
+	assert_refused("listen a {\n" ADDRESS, 3, reason);
+	assert_refused("listen a {\n" ADDRESS "\nlisten b {\n" ADDRESS "}\n", 4, "");
 	remove_folder();
 }
 END_TEST
@@ -939,6 +954,7 @@ main(void)
 	    two_listeners_on_one_address_are_refused,
 	    unknown_option_is_refused_wherever_it_stands,
 	    what_cannot_be_parsed_is_refused_with_its_line,
+	    section_that_never_ends_is_refused,
 	    comments_are_skipped,
 	    what_looks_like_a_comment_in_a_string_is_none,
 	    lines_of_comments_are_counted,

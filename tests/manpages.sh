@@ -124,7 +124,7 @@ has_sections()
 
 options()
 {
-	sed -n 's/.*CFG_\(STR\|INT\|BOOL\|FLOAT\|SEC\|STR_LIST\|INT_LIST\)("\([a-z_]*\)".*/\2/p' \
+	sed -n 's/.*CFG_\(STR\|INT_CB\|BOOL\|FLOAT\|SEC\|STR_LIST\|INT_LIST\)("\([a-z_]*\)".*/\2/p' \
 	    "$top_srcdir/src/amyd/conf.c" | sort -u
 }
 

@@ -33,6 +33,7 @@ static const char end_mark[] = "\n" END_MARK " = true\n";
  * file that is, and where the sentence about an error goes.
  */
 static const char *error_path;
+static int error_last_line; /* where the file ends, and the mark begins */
 static char *error_text;
 
 struct word {
@@ -78,7 +79,8 @@ report(cfg_t *cfg, const char *format, va_list arguments)
 
 	if (error_text[0] != '\0')
 		return;
-	snprintf(error_text, CONF_MAX_ERROR, "%s:%d: ", error_path, cfg->line);
+	snprintf(error_text, CONF_MAX_ERROR, "%s:%d: ", error_path,
+	         cfg->line < error_last_line ? cfg->line : error_last_line);
 	used = strlen(error_text);
 	vsnprintf(error_text + used, CONF_MAX_ERROR - used, format, arguments);
 	if (strncmp(error_text + used, "no such option", 14) != 0)
@@ -145,6 +147,22 @@ static int
 check_facility(cfg_t *cfg, cfg_opt_t *opt)
 {
 	return check_word(cfg, opt, facilities);
+}
+
+/* libConfuse would take 010 for eight, and nothing for zero. */
+static int
+parse_number(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
+{
+	const char *digits = text + (*text == '-');
+	size_t n = strspn(digits, "0123456789");
+
+	if (n == 0 || n > 10 || digits[n] != '\0' || (*digits == '0' && n > 1)) {
+		cfg_error(cfg, "%s = %s: it is a whole number, such as 4",
+		          cfg_opt_name(opt), *text == '\0' ? "\"\"" : text);
+		return -1;
+	}
+	*(long *)result = strtol(text, NULL, 10);
+	return 0;
 }
 
 static int
@@ -275,14 +293,14 @@ static cfg_opt_t listen_options[] = {
 	CFG_STR("access", "0660", CFGF_NONE),
 	CFG_STR("max_line", "64K", CFGF_NONE),
 	CFG_STR("queue", "1M", CFGF_NONE),
-	CFG_INT("max_subs", 10000, CFGF_NONE),
+	CFG_INT_CB("max_subs", 10000, CFGF_NONE, parse_number),
 	CFG_BOOL("open", cfg_false, CFGF_NONE),
 	CFG_END(),
 };
 
 static cfg_opt_t options[] = {
-	CFG_INT("handlers", 0, CFGF_NONE),
-	CFG_INT("max_clients", 10000, CFGF_NONE),
+	CFG_INT_CB("handlers", 0, CFGF_NONE, parse_number),
+	CFG_INT_CB("max_clients", 10000, CFGF_NONE, parse_number),
 	CFG_STR("user", "", CFGF_NONE),
 	CFG_SEC("log", log_options, CFGF_NONE),
 	CFG_SEC("listen", listen_options,
@@ -495,8 +513,8 @@ comment_length(const char *text)
 }
 
 /*
- * Put blanks in the place of comments, for libConfuse 3.3 counts the lines wrong behind them,
- * and parses nothing right after one that never ends. Returns where that begins, or NULL.
+ * Put blanks in the place of comments: behind them libConfuse 3.3 counts the lines wrong, and
+ * after one that never ends parses nothing right. Returns where that one begins, or NULL.
  */
 static const char *
 blank_comments(char *text)
@@ -578,6 +596,7 @@ parse(const char *path, char *text, struct conf *conf, char error[CONF_MAX_ERROR
 		return EX_OSERR;
 	}
 	error_path = path;
+	error_last_line = line_of(text, text + strlen(text) - (sizeof end_mark - 1));
 	error_text = error;
 	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS) {
 		if (error[0] == '\0')
