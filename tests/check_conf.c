@@ -220,9 +220,10 @@ START_TEST(handlers_is_0_to_64)
 	assert_refused("\nhandlers = 65", 2, reason);
 	snprintf(reason, sizeof reason, "handlers = -1: %s", range);
 	assert_refused("handlers = -1", 1, reason);
-	assert_refused("handlers = many", 1, "it is a whole number");
-	assert_refused("handlers = 1x", 1, "it is a whole number");
-	assert_refused("handlers = 99999999999999999999", 1, "integer value for option");
+	assert_refused("handlers = many", 1, "handlers = many: it is a whole number, such as 4");
+	assert_refused("handlers = 1x", 1, "handlers = 1x: it is a whole number, such as 4");
+	assert_refused("handlers = 99999999999999999999", 1,
+	               "handlers = 99999999999999999999: it is a whole number, such as 4");
 	assert_refused("handlers", 1, "");
 	assert_refused("handlers =", 1, "");
 	remove_folder();
@@ -479,7 +480,7 @@ START_TEST(max_subs_is_0_to_a_million)
 	assert_listen_refused("max_subs = -1",
 	                      "max_subs = -1: it is a number from 0 to 1000000");
 	assert_listen_refused("max_subs = 1000001", "max_subs = 1000001: it is a number");
-	assert_listen_refused("max_subs = none", "it is a whole number");
+	assert_listen_refused("max_subs = none", "max_subs = none: it is a whole number");
 	remove_folder();
 }
 END_TEST
