@@ -17,7 +17,7 @@ cat >"$work/table" <<'END'
 2.1 subscriptions
 2.0 listener protocol record_pipe subject table
 0.1 conf notify
-0.0 address hash log monotonic units
+0.0 address conf_text hash log monotonic units
 END
 # <amy.h> is layer 1, config.h below all.
 

@@ -5,35 +5,23 @@
  * A bad value is refused with file and line, never mended in silence.
  */
 #include <confuse.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "conf.h"
+#include "conf_text.h"
 #include "units.h"
-
-#define MAX_FILE (16u << 20)
-
-/*
- * libConfuse takes the end of the file for the end of every section. So an option is put
- * behind the text that only the top level has: it shows where a brace is missing.
- */
-#define END_MARK "__end_of_file__"
-static const char end_mark[] = "\n" END_MARK " = true\n";
 
 /*
  * libConfuse hands no argument to its callbacks, and knows what it parses as "[buf]": which
  * file that is, and where the sentence about an error goes.
  */
 static const char *error_path;
-static int error_last_line; /* where the file ends, and the mark begins */
 static char *error_text;
 
 struct word {
@@ -79,19 +67,14 @@ report(cfg_t *cfg, const char *format, va_list arguments)
 
 	if (error_text[0] != '\0')
 		return;
-	snprintf(error_text, CONF_MAX_ERROR, "%s:%d: ", error_path,
-	         cfg->line < error_last_line ? cfg->line : error_last_line);
+	snprintf(error_text, CONF_MAX_ERROR, "%s:%d: ", error_path, cfg->line);
 	used = strlen(error_text);
 	vsnprintf(error_text + used, CONF_MAX_ERROR - used, format, arguments);
 	if (strncmp(error_text + used, "no such option", 14) != 0)
 		return;
-	if (strstr(error_text + used, END_MARK) != NULL)
-		snprintf(error_text + used, CONF_MAX_ERROR - used,
-		         "the file ends inside a section: add the missing }");
-	else
-		snprintf(error_text + strlen(error_text),
-		         CONF_MAX_ERROR - strlen(error_text),
-		         ": remove it, or see amyd.conf(5) for how it is spelled");
+	used = strlen(error_text);
+	snprintf(error_text + used, CONF_MAX_ERROR - used,
+	         ": remove it, or see amyd.conf(5) for how it is spelled");
 }
 
 static const struct word *
@@ -305,7 +288,6 @@ static cfg_opt_t options[] = {
 	CFG_SEC("log", log_options, CFGF_NONE),
 	CFG_SEC("listen", listen_options,
 	        CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES | CFGF_NODEFAULT),
-	CFG_BOOL(END_MARK, cfg_false, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -451,119 +433,6 @@ check_distinct(const struct conf *conf, cfg_t *cfg, char error[CONF_MAX_ERROR])
 	return 0;
 }
 
-/* The whole of a file, and the mark of its end behind it; or NULL, errno. */
-static char *
-read_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t used = 0, capacity = 4096;
-	char *text = NULL;
-	ssize_t n = -1;
-
-	if (fd == -1)
-		return NULL;
-	do {
-		char *larger = realloc(text, capacity + sizeof end_mark);
-
-		if (larger == NULL) {
-			n = -1;
-			break;
-		}
-		text = larger;
-		n = read(fd, text + used, capacity - used - 1);
-		if (n > 0)
-			used += (size_t)n;
-		if (used == capacity - 1)
-			capacity *= 2;
-		if (capacity > MAX_FILE) {
-			errno = EFBIG;
-			n = -1;
-		}
-	} while (n > 0);
-	close(fd);
-	if (n == -1) {
-		int error = errno;
-
-		free(text);
-		errno = error;
-		return NULL;
-	}
-	text[used] = '\0';
-	if (strlen(text) == used) {
-		strcpy(text + used, end_mark);
-		return text;
-	}
-	free(text);
-	errno = EILSEQ;
-	return NULL;
-}
-
-/* How long the comment is that begins here; 0: none does. */
-static size_t
-comment_length(const char *text)
-{
-	const char *end;
-
-	if (text[0] == '#' || (text[0] == '/' && text[1] == '/'))
-		return strcspn(text, "\n");
-	if (text[0] != '/' || text[1] != '*')
-		return 0;
-	end = strstr(text + 2, "*/");
-	return end == NULL ? SIZE_MAX : (size_t)(end + 2 - text);
-}
-
-/*
- * Put blanks in the place of comments: behind them libConfuse 3.3 counts the lines wrong, and
- * after one that never ends parses nothing right. Returns where that one begins, or NULL.
- */
-static const char *
-blank_comments(char *text)
-{
-	bool in_word = false; /* a slash in a word begins no comment */
-	char quote = '\0';
-
-	for (; *text != '\0'; text++) {
-		size_t n = quote != '\0' || (in_word && *text != '#') ? 0 : comment_length(text);
-
-		if (n == SIZE_MAX)
-			return text;
-		for (size_t i = 0; i < n; i++)
-			if (text[i] != '\n')
-				text[i] = ' ';
-		if (quote == '\0' && (*text == '"' || *text == '\''))
-			quote = *text;
-		else if (*text == quote)
-			quote = '\0';
-		else if (quote != '\0' && *text == '\\' && text[1] != '\0')
-			text++;
-		in_word = strchr(" \t\r\n={}()+,\"'", *text) == NULL;
-	}
-	return NULL;
-}
-
-static int
-line_of(const char *text, const char *place)
-{
-	int line = 1;
-
-	for (; text < place; text++)
-		line += *text == '\n';
-	return line;
-}
-
-static int
-unreadable(const char *path, char error[CONF_MAX_ERROR])
-{
-	const char *remedy = errno == ENOENT   ? "name another with -c"
-	                     : errno == EACCES ? "let the user who starts amyd read it"
-	                     : errno == EILSEQ ? "it has NUL bytes: is it a text file?"
-	                                       : "is it a text file?";
-
-	snprintf(error, CONF_MAX_ERROR, "%s: cannot be read (%s): %s", path,
-	         strerror(errno), remedy);
-	return errno == EACCES ? EX_NOPERM : EX_CONFIG;
-}
-
 /* NULL: out of memory. */
 static cfg_t *
 make_parser(void)
@@ -579,24 +448,16 @@ make_parser(void)
 }
 
 static int
-parse(const char *path, char *text, struct conf *conf, char error[CONF_MAX_ERROR])
+parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX_ERROR])
 {
-	const char *open_comment = blank_comments(text);
+	cfg_t *cfg = make_parser();
 	int result = EX_CONFIG;
-	cfg_t *cfg;
 
-	if (open_comment != NULL) {
-		snprintf(error, CONF_MAX_ERROR, "%s:%d: a comment that never ends: add */", path,
-		         line_of(text, open_comment));
-		return result;
-	}
-	cfg = make_parser();
 	if (cfg == NULL) {
 		snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
 		return EX_OSERR;
 	}
 	error_path = path;
-	error_last_line = line_of(text, text + strlen(text) - (sizeof end_mark - 1));
 	error_text = error;
 	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS) {
 		if (error[0] == '\0')
@@ -614,13 +475,13 @@ parse(const char *path, char *text, struct conf *conf, char error[CONF_MAX_ERROR
 int
 conf_load(const char *path, struct conf *conf, char error[CONF_MAX_ERROR])
 {
-	char *text = read_file(path);
 	int result;
+	char *text = conf_text_read(path, &result, error, CONF_MAX_ERROR);
 
 	memset(conf, 0, sizeof *conf);
-	error[0] = '\0';
 	if (text == NULL)
-		return unreadable(path, error);
+		return result;
+	error[0] = '\0';
 	result = parse(path, text, conf, error);
 	free(text);
 	if (result != 0)

@@ -8,6 +8,7 @@ libamyd_la_SOURCES = \
 	%D%/address.c %D%/address.h \
 	%D%/command.c \
 	%D%/conf.c %D%/conf.h \
+	%D%/conf_text.c %D%/conf_text.h \
 	%D%/handler_thread.c %D%/handler_thread.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/inbox.c %D%/inbox.h \
