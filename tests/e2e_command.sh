@@ -168,6 +168,14 @@ like "a browser is told that this is no web server" '^! BYE HTTP ' "$work/out"
 is "and gets one line" 1 "$(wc -l <"$work/out")"
 echo "PUB a end" | talk openbsd 127.0.0.1 "$(port main)" >"$work/out"
 wait_until file_has "$work/page.out" end
+# What it sends later must not reset the connection before it has read the word.
+{ cat "$work/in"; head -c 3000000 /dev/zero; } >"$work/body"
+ntold=0
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	talk openbsd 127.0.0.1 "$(port main)" <"$work/body" >"$work/out" 2>&1
+	file_has "$work/out" '^! BYE HTTP ' && ntold=$((ntold + 1))
+done
+is "ten browsers that send 3 MB more are told it as well" 10 "$ntold"
 is "what a page makes a browser say is not published" "+OK
 MSG a end" "$(cat "$work/page.out")"
 leave page

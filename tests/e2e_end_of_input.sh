@@ -116,6 +116,7 @@ done
 
 # Half a command, an open subscription.
 printf 'SUB price\nPUB price 5' >"$work/in"
+rm -f "$work/out"
 {
 	sleep 3600 >/dev/null 2>&1 &
 	children="$children $!"

@@ -11,6 +11,7 @@ start_load()
 {
 	subscribe load_reader openbsd "load.>" 127.0.0.1 "$(port main)"
 	seq -f 'PUB load.a %g' 1 1000000 >"$work/load.in"
+	rm -f "$work/load1.out" "$work/load2.out"
 	nc.openbsd -N 127.0.0.1 "$(port main)" <"$work/load.in" >"$work/load1.out" 2>&1 &
 	load1=$!
 	nc.openbsd -N 127.0.0.1 "$(port echo)" <"$work/load.in" >"$work/load2.out" 2>&1 &

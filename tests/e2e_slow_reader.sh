@@ -74,7 +74,7 @@ for what in command echo; do
 	echo) head="line " answer="line " listener=echo ;;
 	esac
 	before=$(memory Rss)
-	rm -f "$work/flood.in"
+	rm -f "$work/flood.in" "$work/flood.out"
 	mkfifo "$work/flood.in"
 	"$peer" flood --rcvbuf 65536 --lines 300000 --head "$head" --answer "$answer" \
 	    127.0.0.1 "$(port "$listener")" <"$work/flood.in" >"$work/flood.out" 2>&1 &

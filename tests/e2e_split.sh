@@ -94,6 +94,7 @@ for rcvbuf in 1024 65536; do
 done
 
 # One that sends all, reads nothing, then all.
+rm -f "$work/out"
 mkfifo "$work/flood.in"
 "$peer" flood --lines 20000 127.0.0.1 "$(port main)" <"$work/flood.in" >"$work/out" 2>&1 &
 flood=$!

@@ -16,12 +16,20 @@
 #include "handler_thread.h"
 #include "log.h"
 #include "mode.h"
+#include "monotonic.h"
 
 /* Twice the usual max_line: of a line that is too long mostly nothing is kept at all. */
 #define BUFFER_BYTES (128 * 1024)
 
 /* What a line that comes in pieces takes, until it is complete. */
 #define HEAP_BYTES (96 * 1024)
+
+/* How long a client may leave unread what it is sent at the end, and go on talking then. */
+#define CLOSING_TIMEOUT_MS 10000
+#define LINGERING_TIMEOUT_MS 2000
+
+/* How often it is seen to that they keep to that, while there are any. */
+#define TICK_MS 250
 
 enum phase {
 	PHASE_RUNNING,
@@ -38,6 +46,7 @@ struct handler_thread {
 	struct amy_registrar *registrar;
 	struct router_view view;
 	enum phase phase;
+	struct session_list ending; /* CLOSING or LINGERING: not for ever */
 	char *buffer; /* of BUFFER_BYTES: what a client has just sent */
 };
 
@@ -49,6 +58,8 @@ client_end(struct handler_thread *thread, struct session *session)
 	char name[SESSION_MAX_NAME];
 
 	log_debug("%s is gone", session_name(session, name));
+	if (session->is_ending)
+		TAILQ_REMOVE(&thread->ending, session, ending);
 	router_remove(&thread->view, session);
 	amy_registrar_deregister(thread->registrar, session->id);
 	session_destroy(session);
@@ -107,10 +118,37 @@ client_receive(struct handler_thread *thread, struct session *session)
 static void
 client_say_goodbye(struct handler_thread *thread, struct session *session)
 {
-	if (thread->phase == PHASE_STOPPING)
+	if (thread->phase == PHASE_STOPPING || session->state == SESSION_LINGERING)
 		session->state = SESSION_DEAD;
 	else if (session->state == SESSION_OPEN || session->state == SESSION_LISTENING)
 		session_bye(session, "DRAIN", "the server is going down");
+}
+
+/* It is not to stay for ever in its last states. */
+static void
+client_watch_end(struct handler_thread *thread, struct session *session, int timeout_ms)
+{
+	session->end_by_ms = monotonic_now_ms() + timeout_ms;
+	if (!session->is_ending)
+		TAILQ_INSERT_TAIL(&thread->ending, session, ending);
+	session->is_ending = true;
+}
+
+/* It has been told goodbye, or has asked for its end: one step further, if it is time. */
+static void
+client_approach_end(struct handler_thread *thread, struct session *session)
+{
+	bool lingered = session->state == SESSION_LINGERING;
+
+	if (session->nsubscriptions > 0 && !session_is_following(session))
+		router_unsubscribe_all(&thread->view, session);
+	if (thread->phase == PHASE_RUNNING)
+		session_linger(session);
+	if (session->state == SESSION_LINGERING && !lingered)
+		client_watch_end(thread, session, LINGERING_TIMEOUT_MS);
+	else if (session->state == SESSION_CLOSING && !session->is_ending &&
+	         !session_is_over(session))
+		client_watch_end(thread, session, CLOSING_TIMEOUT_MS);
 }
 
 /*
@@ -123,6 +161,7 @@ client_settle(struct handler_thread *thread, struct session *session)
 	if (thread->phase != PHASE_RUNNING)
 		client_say_goodbye(thread, session);
 	session_flush(session);
+	client_approach_end(thread, session);
 	if (!session->has_registration && !session_is_over(session) &&
 	    session->armed == session_interest(session))
 		return;
@@ -144,8 +183,12 @@ client_turn(struct handler_thread *thread, struct session *session, unsigned eve
 	session->has_registration = true;
 	if (events & AMY_WRITE)
 		session_flush(session);
+	if (events & AMY_WRITE && session->state == SESSION_CLOSING)
+		client_watch_end(thread, session, CLOSING_TIMEOUT_MS); /* it reads, at least */
 	if (events & (AMY_HUP | AMY_ERROR) && !(session->armed & AMY_READ))
 		session->state = SESSION_DEAD;
+	else if (session->state == SESSION_LINGERING)
+		session_drop_input(session, thread->buffer, BUFFER_BYTES);
 	else if (had_line)
 		client_run_lines(thread, session);
 	else if (session_wants_input(session))
@@ -268,11 +311,39 @@ settle_dirty(struct handler_thread *thread)
 	}
 }
 
+/* Those that were given their time to come to their end, and did not. */
+static void
+end_overdue(struct handler_thread *thread)
+{
+	struct session *session;
+	int64_t now;
+
+	if (TAILQ_EMPTY(&thread->ending))
+		return;
+	now = monotonic_now_ms();
+	TAILQ_FOREACH(session, &thread->ending, ending) {
+		if (session->end_by_ms > now || session->state == SESSION_DEAD)
+			continue;
+		session->state = SESSION_DEAD;
+		router_mark_dirty(&thread->view, session);
+	}
+}
+
+static size_t
+read_records(struct handler_thread *thread, struct record *records)
+{
+	struct record_pipe *pipe = thread->setup.pipe;
+
+	if (!TAILQ_EMPTY(&thread->ending) && !record_pipe_wait(pipe, TICK_MS))
+		return 0;
+	return record_pipe_read(pipe, records, RECORD_PIPE_MAX_BATCH);
+}
+
 static void
 turn(struct handler_thread *thread)
 {
 	struct record records[RECORD_PIPE_MAX_BATCH];
-	size_t n = record_pipe_read(thread->setup.pipe, records, RECORD_PIPE_MAX_BATCH);
+	size_t n = read_records(thread, records);
 
 	for (size_t i = 0; i < n; i++)
 		handle(thread, &records[i]);
@@ -280,6 +351,7 @@ turn(struct handler_thread *thread)
 		router_read_inbox(&thread->view);
 		resume_stalled(thread);
 	}
+	end_overdue(thread);
 	settle_dirty(thread);
 	router_wake_others(&thread->view);
 }
@@ -318,6 +390,7 @@ handler_thread_start(const struct handler_setup *setup)
 	if (thread == NULL)
 		return NULL;
 	thread->setup = *setup;
+	TAILQ_INIT(&thread->ending);
 	thread->buffer = malloc(BUFFER_BYTES);
 	if (thread->buffer == NULL)
 		goto free_thread;

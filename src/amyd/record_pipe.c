@@ -77,6 +77,14 @@ record_pipe_write_waiting(struct record_pipe *pipe, const struct record *records
 	}
 }
 
+bool
+record_pipe_wait(struct record_pipe *pipe, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = pipe->read_fd, .events = POLLIN };
+
+	return poll(&pfd, 1, timeout_ms) == 1;
+}
+
 size_t
 record_pipe_read(struct record_pipe *pipe, struct record *records, size_t max)
 {

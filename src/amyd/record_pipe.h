@@ -9,6 +9,7 @@
 #ifndef RECORD_PIPE_H
 #define RECORD_PIPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,9 @@ int record_pipe_write(struct record_pipe *pipe, const struct record *records, si
  */
 void record_pipe_write_waiting(struct record_pipe *pipe, const struct record *records,
                                size_t n);
+
+/* True if there are records, or come within timeout_ms. Its owner. */
+bool record_pipe_wait(struct record_pipe *pipe, int timeout_ms);
 
 /* Wait for records, and return how many (1 or more) of at most max were read. Its owner. */
 size_t record_pipe_read(struct record_pipe *pipe, struct record *records, size_t max);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +12,6 @@
 
 /* An answer is a line of the client's own and a few words, or a page of help. */
 #define MAX_ANSWER_OVERHEAD 16384
-
-/* How long a client that is being closed may leave unread what is queued for it. */
-#define CLOSING_TIMEOUT_MS 10000u
 
 struct session *
 session_create(int fd, const struct conf_listener *listener, const struct address *peer,
@@ -141,9 +137,8 @@ session_pending(const struct session *session)
 	return amy_line_writer_pending(&session->writer, NULL);
 }
 
-/* Nothing comes behind the last word. */
-static bool
-session_takes_output(const struct session *session)
+bool
+session_is_following(const struct session *session)
 {
 	return session->state == SESSION_OPEN || session->state == SESSION_LISTENING;
 }
@@ -151,7 +146,7 @@ session_takes_output(const struct session *session)
 void
 session_answer(struct session *session, const struct amy_line *pieces, size_t npieces)
 {
-	if (!session_takes_output(session))
+	if (!session_is_following(session))
 		return;
 	if (amy_line_writer_putv(&session->writer, pieces, npieces) == -1)
 		session_fail(session, strerror(errno));
@@ -160,7 +155,7 @@ session_answer(struct session *session, const struct amy_line *pieces, size_t np
 void
 session_answer_raw(struct session *session, const char *bytes, size_t nbytes)
 {
-	if (!session_takes_output(session))
+	if (!session_is_following(session))
 		return;
 	if (amy_line_writer_append(&session->writer, bytes, nbytes) == -1)
 		session_fail(session, strerror(errno));
@@ -198,7 +193,7 @@ session_has_room(const struct session *session, size_t nbytes)
 bool
 session_deliver(struct session *session, const char *line, size_t nbytes)
 {
-	if (!session_takes_output(session))
+	if (!session_is_following(session))
 		return false;
 	if (!session_has_room(session, nbytes))
 		session_flush(session); /* what could have gone does not count */
@@ -206,7 +201,7 @@ session_deliver(struct session *session, const char *line, size_t nbytes)
 		session_cut(session);
 	else
 		session_answer_raw(session, line, nbytes);
-	return session_takes_output(session);
+	return session_is_following(session);
 }
 
 void
@@ -218,20 +213,31 @@ session_bye(struct session *session, const char *reason, const char *text)
 
 	session_answer(session, &piece, 1);
 	session_close(session);
+	session->lingers = true;
 }
 
 void
 session_close(struct session *session)
 {
-	unsigned timeout_ms = CLOSING_TIMEOUT_MS;
+	if (session_is_following(session))
+		session->state = SESSION_CLOSING;
+}
 
-	if (session->state == SESSION_DEAD)
+void
+session_linger(struct session *session)
+{
+	if (session->state != SESSION_CLOSING || !session->lingers ||
+	    session->input_has_ended || session_pending(session) > 0)
 		return;
-	/* The reader stays: the line that led to this may be its, and is still to be answered. */
-	session->state = SESSION_CLOSING;
-	/* Lets the kernel end it with an error where nothing is taken. Not a TCP socket: no. */
-	setsockopt(session->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
-	           sizeof timeout_ms);
+	shutdown(session->fd, SHUT_WR);
+	session->state = SESSION_LINGERING;
+}
+
+void
+session_drop_input(struct session *session, char *buffer, size_t size)
+{
+	if (session_receive(session, buffer, size) == -1)
+		session->input_has_ended = true;
 }
 
 bool
@@ -244,8 +250,18 @@ session_wants_input(const struct session *session)
 bool
 session_is_over(const struct session *session)
 {
-	return session->state == SESSION_DEAD ||
-	       (session->state == SESSION_CLOSING && session_pending(session) == 0);
+	switch (session->state) {
+	case SESSION_OPEN:
+	case SESSION_LISTENING:
+		return false;
+	case SESSION_CLOSING:
+		return session_pending(session) == 0;
+	case SESSION_LINGERING:
+		return session->input_has_ended;
+	case SESSION_DEAD:
+		return true;
+	}
+	return true;
 }
 
 bool
@@ -266,6 +282,8 @@ session_interest(const struct session *session)
 	bool has_line = amy_line_reader_has_line(&session->reader);
 	unsigned interest = AMY_HUP;
 
+	if (session->state == SESSION_LINGERING)
+		interest |= AMY_READ;
 	if (session_wants_input(session))
 		interest |= has_line ? AMY_WRITE : AMY_READ;
 	if (session_pending(session) > 0)

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <amy.h>
 
@@ -20,6 +21,7 @@ enum session_state {
 	SESSION_OPEN,      /* lines come, lines go */
 	SESSION_LISTENING, /* its input has ended; lines go as long as it follows something */
 	SESSION_CLOSING,   /* what is queued goes, then it is closed */
+	SESSION_LINGERING, /* it was told goodbye; what it still says is read, and dropped */
 	SESSION_DEAD,      /* to be closed, whatever is queued */
 };
 
@@ -48,6 +50,8 @@ struct session {
 	bool is_stalled;       /* listed by the router: waits for room in another's inbox */
 	bool has_spoken;       /* its first line was seen */
 	bool input_has_ended;  /* it was read to its end */
+	bool lingers;          /* after CLOSING it is LINGERING */
+	bool is_ending;        /* listed by the handler: CLOSING or LINGERING */
 	unsigned armed;        /* the interest it was armed with */
 	struct amy_line_reader reader;
 	struct amy_line_writer writer;
@@ -55,6 +59,8 @@ struct session {
 	unsigned nsubscriptions;
 	TAILQ_ENTRY(session) dirty;
 	TAILQ_ENTRY(session) stalled;
+	TAILQ_ENTRY(session) ending;
+	int64_t end_by_ms; /* of one that is_ending */
 };
 
 /*
@@ -98,14 +104,26 @@ void session_answer_raw(struct session *session, const char *bytes, size_t nbyte
  */
 bool session_deliver(struct session *session, const char *line, size_t nbytes);
 
-/* Say "! BYE reason text", then close when all that is queued has gone. */
+/*
+ * Say "! BYE reason text", then close when all that is queued has gone. What the client is
+ * still sending then is read before: or else its kernel would throw the word away.
+ */
 void session_bye(struct session *session, const char *reason, const char *text);
 
 /* No more lines of it are run; close when all that is queued has gone. */
 void session_close(struct session *session);
 
+/* CLOSING, and all has gone: LINGERING, if it lingers. */
+void session_linger(struct session *session);
+
+/* LINGERING: read into the buffer, and drop, what the client still says. */
+void session_drop_input(struct session *session, char *buffer, size_t size);
+
 /* Something that ends this client at once, and is logged. */
 void session_fail(struct session *session, const char *why);
+
+/* Does it still get lines? Nothing comes behind the last word. */
+bool session_is_following(const struct session *session);
 
 /* Bytes that are queued. */
 size_t session_pending(const struct session *session);
