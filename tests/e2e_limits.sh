@@ -92,6 +92,7 @@ if command -v prlimit >/dev/null; then
 	like "who comes when there is no descriptor left is told so" '^connection [0-9]+: ! BYE LIMIT' \
 	    "$work/many.out"
 	like "everybody was answered in one way or the other" "^held $ncallers\$" "$work/many.out"
+	wait_until file_has "$work/log" 'accepting pauses'
 	like "the log says what to do about it" 'raise the limit of open files' "$work/log"
 	let_go many
 	check "when there are descriptors again, it accepts again" wait_until answers

@@ -329,10 +329,16 @@ read_listener(struct conf_listener *listener, cfg_t *section)
 {
 	const char *why;
 
+	/* A name was found a moment ago; that it still is, is not certain. */
 	listener->name = strdup(cfg_title(section));
 	listener->address = strdup(cfg_getstr(section, "address"));
 	listener->nresolved = address_resolve(cfg_getstr(section, "address"),
 	                                      listener->resolved, CONF_MAX_ADDRESSES, &why);
+	if (listener->nresolved == -1) {
+		cfg_error(section, "listen %s: address = \"%s\": %s", cfg_title(section),
+		          cfg_getstr(section, "address"), why);
+		return -1;
+	}
 	listener->mode = (enum conf_mode)word_value(modes, cfg_getstr(section, "mode"));
 	listener->access = (mode_t)parse_access(cfg_getstr(section, "access"));
 	listener->max_line = size_value(section, "max_line");
@@ -378,7 +384,7 @@ read_listeners(struct conf *conf, cfg_t *cfg)
 	return 0;
 }
 
-/* 0; or -1: out of memory. */
+/* 0; or -1: out of memory, unless an error was reported. */
 static int
 read_values(struct conf *conf, cfg_t *cfg)
 {
@@ -463,8 +469,10 @@ parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX
 		if (error[0] == '\0')
 			snprintf(error, CONF_MAX_ERROR, "%s: cannot be parsed", path);
 	} else if (read_values(conf, cfg) == -1) {
-		snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
-		result = EX_OSERR;
+		if (error[0] == '\0') {
+			snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
+			result = EX_OSERR;
+		}
 	} else if (check_distinct(conf, cfg, error) == 0) {
 		result = 0;
 	}

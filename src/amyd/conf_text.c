@@ -159,6 +159,18 @@ line_of(const char *text, const char *place)
 	return line;
 }
 
+static int
+exit_code(int error)
+{
+	switch (error) {
+	case EACCES:
+		return EX_NOPERM;
+	case ENOMEM:
+		return EX_OSERR;
+	}
+	return EX_CONFIG;
+}
+
 static const char *
 remedy(int error)
 {
@@ -167,6 +179,8 @@ remedy(int error)
 		return "name another with -c";
 	case EACCES:
 		return "let the user who starts amyd read it";
+	case ENOMEM:
+		return "there is no memory for it";
 	case EILSEQ:
 		return "it has NUL bytes: is it a text file?";
 	}
@@ -178,11 +192,12 @@ conf_text_read(const char *path, int *code, char *error, size_t size)
 {
 	char *text = read_file(path);
 	struct open_end open_end;
+	int cause = errno;
 
 	if (text == NULL) {
-		snprintf(error, size, "%s: cannot be read (%s): %s", path, strerror(errno),
-		         remedy(errno));
-		*code = errno == EACCES ? EX_NOPERM : EX_CONFIG;
+		snprintf(error, size, "%s: cannot be read (%s): %s", path, strerror(cause),
+		         remedy(cause));
+		*code = exit_code(cause);
 		return NULL;
 	}
 	if (!blank_comments(text, &open_end))

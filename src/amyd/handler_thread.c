@@ -118,7 +118,7 @@ client_receive(struct handler_thread *thread, struct session *session)
 static void
 client_say_goodbye(struct handler_thread *thread, struct session *session)
 {
-	if (thread->phase == PHASE_STOPPING || session->state == SESSION_LINGERING)
+	if (thread->phase == PHASE_STOPPING)
 		session->state = SESSION_DEAD;
 	else if (session->state == SESSION_OPEN || session->state == SESSION_LISTENING)
 		session_bye(session, "DRAIN", "the server is going down");
@@ -142,8 +142,8 @@ client_approach_end(struct handler_thread *thread, struct session *session)
 
 	if (session->nsubscriptions > 0 && !session_is_following(session))
 		router_unsubscribe_all(&thread->view, session);
-	if (thread->phase == PHASE_RUNNING)
-		session_linger(session);
+	if (thread->phase != PHASE_STOPPING)
+		session_linger(session, thread->phase == PHASE_DRAINING);
 	if (session->state == SESSION_LINGERING && !lingered)
 		client_watch_end(thread, session, LINGERING_TIMEOUT_MS);
 	else if (session->state == SESSION_CLOSING && !session->is_ending &&

@@ -223,11 +223,21 @@ session_close(struct session *session)
 		session->state = SESSION_CLOSING;
 }
 
+static bool
+session_has_unread(const struct session *session)
+{
+	char byte;
+
+	return recv(session->fd, &byte, 1, MSG_PEEK) == 1;
+}
+
 void
-session_linger(struct session *session)
+session_linger(struct session *session, bool only_talking)
 {
 	if (session->state != SESSION_CLOSING || !session->lingers ||
 	    session->input_has_ended || session_pending(session) > 0)
+		return;
+	if (only_talking && !session_has_unread(session))
 		return;
 	shutdown(session->fd, SHUT_WR);
 	session->state = SESSION_LINGERING;

@@ -76,7 +76,7 @@ struct session *session_create(int fd, const struct conf_listener *listener,
  */
 void session_destroy(struct session *session);
 
-/* How the log names it: "#id name peer". text: ADDRESS_MAX_TEXT + 64 bytes. */
+/* How the log names it: "client ID (LISTENER, from PEER)". */
 #define SESSION_MAX_NAME (ADDRESS_MAX_TEXT + 64)
 const char *session_name(const struct session *session, char text[SESSION_MAX_NAME]);
 
@@ -113,8 +113,11 @@ void session_bye(struct session *session, const char *reason, const char *text);
 /* No more lines of it are run; close when all that is queued has gone. */
 void session_close(struct session *session);
 
-/* CLOSING, and all has gone: LINGERING, if it lingers. */
-void session_linger(struct session *session);
+/*
+ * CLOSING, and all has gone: LINGERING, if it lingers. only_talking: and if it has sent
+ * something that was not read yet.
+ */
+void session_linger(struct session *session, bool only_talking);
 
 /* LINGERING: read into the buffer, and drop, what the client still says. */
 void session_drop_input(struct session *session, char *buffer, size_t size);
