@@ -234,33 +234,17 @@ check_address(cfg_t *cfg, cfg_opt_t *opt)
 	return -1;
 }
 
-/* What one listener's options mean together. */
 static int
 check_listener(cfg_t *cfg, cfg_opt_t *opt)
 {
 	cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
-	const char *text = cfg_getstr(section, "address");
-	struct address addresses[CONF_MAX_ADDRESSES];
-	const char *why;
-	int n;
 
-	if (text == NULL) {
-		cfg_error(section, "listen %s: it needs an address = \"host:port\"",
-		          cfg_title(section));
-		return -1;
-	}
-	n = address_resolve(text, addresses, CONF_MAX_ADDRESSES, &why);
-	for (int i = 0; i < n && !cfg_getbool(section, "open"); i++) {
-		if (address_is_loopback(&addresses[i]))
-			continue;
-		cfg_error(section,
-		          "listen %s: %s can be reached from other machines: if that is "
-		          "meant, add open = true",
-		          cfg_title(section), text);
-		return -1;
-	}
 	(void)cfg;
-	return 0;
+	if (cfg_getstr(section, "address") != NULL)
+		return 0;
+	cfg_error(section, "listen %s: it needs an address = \"host:port\"",
+	          cfg_title(section));
+	return -1;
 }
 
 static cfg_opt_t log_options[] = {
@@ -324,28 +308,49 @@ size_value(cfg_t *cfg, const char *name)
 	return size;
 }
 
+/*
+ * The addresses that will be listened at. They are judged here, and not when the option is
+ * read: a name may have others by now.
+ */
+static int
+read_addresses(struct conf_listener *listener, cfg_t *section)
+{
+	const char *text = cfg_getstr(section, "address");
+	const char *why;
+
+	listener->nresolved =
+	    address_resolve(text, listener->resolved, CONF_MAX_ADDRESSES, &why);
+	if (listener->nresolved == -1) {
+		cfg_error(section, "listen %s: address = \"%s\": %s", cfg_title(section),
+		          text, why);
+		return -1;
+	}
+	for (int i = 0; i < listener->nresolved && !listener->open; i++) {
+		if (address_is_loopback(&listener->resolved[i]))
+			continue;
+		cfg_error(section,
+		          "listen %s: %s can be reached from other machines: if that is "
+		          "meant, add open = true",
+		          cfg_title(section), text);
+		return -1;
+	}
+	return 0;
+}
+
 static int
 read_listener(struct conf_listener *listener, cfg_t *section)
 {
-	const char *why;
-
-	/* A name was found a moment ago; that it still is, is not certain. */
 	listener->name = strdup(cfg_title(section));
 	listener->address = strdup(cfg_getstr(section, "address"));
-	listener->nresolved = address_resolve(cfg_getstr(section, "address"),
-	                                      listener->resolved, CONF_MAX_ADDRESSES, &why);
-	if (listener->nresolved == -1) {
-		cfg_error(section, "listen %s: address = \"%s\": %s", cfg_title(section),
-		          cfg_getstr(section, "address"), why);
-		return -1;
-	}
 	listener->mode = (enum conf_mode)word_value(modes, cfg_getstr(section, "mode"));
 	listener->access = (mode_t)parse_access(cfg_getstr(section, "access"));
 	listener->max_line = size_value(section, "max_line");
 	listener->queue = size_value(section, "queue");
 	listener->max_subs = (unsigned)cfg_getint(section, "max_subs");
 	listener->open = cfg_getbool(section, "open");
-	return listener->name == NULL || listener->address == NULL ? -1 : 0;
+	if (listener->name == NULL || listener->address == NULL)
+		return -1;
+	return read_addresses(listener, section);
 }
 
 /* What an empty file means: one listener, of all defaults. */
