@@ -312,6 +312,51 @@ START_TEST(any_address_is_read_back_as_it_was_written)
 }
 END_TEST
 
+START_TEST(numeric_host_is_resolved_without_asking)
+{
+	static const char *const texts[] = {
+		"127.0.0.1:80", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:80", "[::]:1",
+		"[2001:db8::4:5]:80",
+	};
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		struct address expected = resolve(texts[i]), address;
+
+		memset(&address, 0x5a, sizeof address);
+		ck_assert_msg(address_resolve_numeric(texts[i], &address) == 1, "%s",
+		              texts[i]);
+		ck_assert_msg(address_is_equal(&address, &expected), "%s", texts[i]);
+	}
+}
+END_TEST
+
+START_TEST(what_is_not_numeric_is_left_to_be_asked_for)
+{
+	static const char *const texts[] = {
+		"localhost:80", "example.org:80", "*:80", "/run/amyd.sock", "", ":80",
+		"127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:http", "::1:80",
+		"[::1]", "[]:80", "[localhost]:80", "127.0.0.256:80", "[::g]:80", "/a:80",
+	};
+	struct address address;
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		ck_assert_msg(address_resolve_numeric(texts[i], &address) == -1, "%s",
+		              texts[i]);
+}
+END_TEST
+
+START_TEST(what_is_passed_has_a_name)
+{
+	ck_assert_str_eq(address_fd_name("fd:main"), "main");
+	ck_assert_str_eq(address_fd_name("fd:"), "");
+	ck_assert_str_eq(address_fd_name("fd:a:b"), "a:b");
+	ck_assert_ptr_null(address_fd_name("fd"));
+	ck_assert_ptr_null(address_fd_name("FD:main"));
+	ck_assert_ptr_null(address_fd_name("/fd:main"));
+	ck_assert_ptr_null(address_fd_name(""));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -329,5 +374,8 @@ main(void)
 	    addresses_are_equal_only_to_themselves,
 	    port_can_be_set,
 	    address_is_written_as_it_is_read,
-	    any_address_is_read_back_as_it_was_written);
+	    any_address_is_read_back_as_it_was_written,
+	    numeric_host_is_resolved_without_asking,
+	    what_is_not_numeric_is_left_to_be_asked_for,
+	    what_is_passed_has_a_name);
 }

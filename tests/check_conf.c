@@ -31,7 +31,7 @@ __wrap_strdup(const char *text)
 	return copy == NULL ? NULL : memcpy(copy, text, size);
 }
 
-/* ---- Files ------------------------------------------------------------------------- */
+/* ---- Files ------------------------------------------------------------------------ */
 
 static char folder[32];
 static char path[64];
@@ -103,7 +103,7 @@ assert_refused(const char *text, int line, const char *reason)
 static void
 assert_listen_refused(const char *text, const char *reason)
 {
-	char whole[512];
+	char whole[1024];
 
 	snprintf(whole, sizeof whole, "listen main {\n" ADDRESS "%s\n}\n", text);
 	assert_refused(whole, 3, reason);
@@ -112,14 +112,14 @@ assert_listen_refused(const char *text, const char *reason)
 static void
 load_listen(const char *text, struct conf *conf)
 {
-	char whole[512];
+	char whole[1024];
 
 	snprintf(whole, sizeof whole, "listen main {\n" ADDRESS "%s\n}\n", text);
 	load_good(whole, conf);
 	ck_assert_uint_eq(conf->nlisteners, 1);
 }
 
-/* ---- Defaults ---------------------------------------------------------------------- */
+/* ---- Defaults --------------------------------------------------------------------- */
 
 static void
 assert_default_listener(const struct conf_listener *listener)
@@ -129,6 +129,18 @@ assert_default_listener(const struct conf_listener *listener)
 	ck_assert_uint_eq(listener->max_subs, 10000);
 	ck_assert_uint_eq(listener->access, 0660);
 	ck_assert(!listener->open);
+	ck_assert(!listener->slow_cut);
+	ck_assert_int_eq(listener->slow_ms, 60000);
+	ck_assert_int_eq(listener->idle_ms, 0);
+	ck_assert_int_eq(listener->line_ms, 30000);
+	ck_assert_uint_eq(listener->per_ip, 0);
+	ck_assert_uint_eq(listener->accept_rate, 0);
+	ck_assert_uint_eq(listener->line_rate, 0);
+	ck_assert(!listener->eof_line);
+	/* The shipped file has an example of it. */
+	ck_assert_uint_eq(listener->history, strcmp(listener->name, "out") == 0 ? 10 : 0);
+	ck_assert((listener->subject != NULL) == (listener->mode == CONF_MODE_PUBLISH));
+	ck_assert((listener->pattern != NULL) == (listener->mode == CONF_MODE_SUBSCRIBE));
 	ck_assert_int_eq(listener->nresolved, 1);
 }
 
@@ -138,6 +150,8 @@ assert_defaults(const struct conf *conf)
 	ck_assert_uint_ge(conf->handlers, 1);
 	ck_assert_uint_le(conf->handlers, CONF_MAX_HANDLERS);
 	ck_assert_uint_eq(conf->max_clients, 10000);
+	ck_assert_int_eq(conf->lease_ms, 2000);
+	ck_assert_int_eq(conf->drain_ms, 5000);
 	ck_assert_str_eq(conf->user, "");
 	ck_assert_int_eq(conf->log_facility, LOG_DAEMON);
 	ck_assert_int_eq(conf->log_level, LOG_LEVEL_INFO);
@@ -163,6 +177,8 @@ START_TEST(empty_file_means_the_defaults)
 		load_good(texts[i], &conf);
 		assert_defaults(&conf);
 		ck_assert_uint_eq(conf.nlisteners, 1);
+		ck_assert_uint_eq(conf.nhistories, 0);
+		ck_assert_uint_eq(conf.nrules, 0);
 		ck_assert(!conf.log_to_is_set);
 		conf_fini(&conf);
 	}
@@ -201,7 +217,7 @@ START_TEST(finished_conf_is_empty)
 }
 END_TEST
 
-/* ---- Options of the whole ---------------------------------------------------------- */
+/* ---- Options of the whole --------------------------------------------------------- */
 
 START_TEST(handlers_is_0_to_64)
 {
@@ -267,7 +283,7 @@ START_TEST(user_is_any_name)
 }
 END_TEST
 
-/* ---- Options of the log ------------------------------------------------------------ */
+/* ---- Options of the log ----------------------------------------------------------- */
 
 START_TEST(log_goes_to_stderr_or_syslog)
 {
@@ -335,7 +351,7 @@ START_TEST(log_has_a_facility)
 }
 END_TEST
 
-/* ---- Options of a listener --------------------------------------------------------- */
+/* ---- Options of a listener -------------------------------------------------------- */
 
 START_TEST(listener_needs_an_address)
 {
@@ -364,7 +380,7 @@ START_TEST(listener_needs_an_address)
 }
 END_TEST
 
-START_TEST(mode_is_command_or_echo)
+START_TEST(mode_is_one_of_four)
 {
 	struct conf conf;
 
@@ -374,9 +390,390 @@ START_TEST(mode_is_command_or_echo)
 	conf_fini(&conf);
 	load_listen("mode = \"echo\"", &conf);
 	ck_assert_int_eq(conf.listeners[0].mode, CONF_MODE_ECHO);
+	ck_assert_ptr_null(conf.listeners[0].subject);
+	ck_assert_ptr_null(conf.listeners[0].pattern);
+	conf_fini(&conf);
+	load_listen("mode = \"publish\" subject = \"log.in\"", &conf);
+	ck_assert_int_eq(conf.listeners[0].mode, CONF_MODE_PUBLISH);
+	ck_assert_str_eq(conf.listeners[0].subject, "log.in");
+	ck_assert_ptr_null(conf.listeners[0].pattern);
+	conf_fini(&conf);
+	load_listen("pattern = \"log.>\" mode = \"subscribe\"", &conf);
+	ck_assert_int_eq(conf.listeners[0].mode, CONF_MODE_SUBSCRIBE);
+	ck_assert_str_eq(conf.listeners[0].pattern, "log.>");
+	ck_assert_ptr_null(conf.listeners[0].subject);
 	conf_fini(&conf);
 	assert_listen_refused("mode = \"http\"",
-	                      "mode = \"http\": it is one of \"command\", \"echo\"");
+	                      "mode = \"http\": it is one of \"command\", \"echo\", "
+	                      "\"publish\", \"subscribe\"");
+	remove_folder();
+}
+END_TEST
+
+/* Told at the end of the section, in line 4. */
+static void
+assert_mode_refused(const char *text, const char *reason)
+{
+	char whole[1024];
+
+	snprintf(whole, sizeof whole, "listen main {\n" ADDRESS "%s\n}\n", text);
+	assert_refused(whole, 4, reason);
+}
+
+START_TEST(publish_needs_a_subject_and_subscribe_a_pattern)
+{
+	make_folder();
+	assert_mode_refused("mode = \"publish\"",
+	                    "listen main: mode = \"publish\" needs a subject = ");
+	assert_mode_refused("mode = \"subscribe\"",
+	                    "listen main: mode = \"subscribe\" needs a pattern = ");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(option_of_another_mode_is_refused)
+{
+	static const struct {
+		const char *option, *text, *mode;
+	} options[] = {
+		{ "subject", "subject = \"a\"", "publish" },
+		{ "eof_line", "eof_line = \"drop\"", "publish" },
+		{ "pattern", "pattern = \"a\"", "subscribe" },
+		{ "history", "history = 0", "subscribe" },
+	};
+	static const char *const modes[] = {
+		"",
+		"mode = command",
+		"mode = echo",
+		"mode = publish subject = \"a\"",
+		"mode = subscribe pattern = \"a\"",
+	};
+	char text[200], reason[200];
+	struct conf conf;
+
+	make_folder();
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		for (size_t j = 0; j < sizeof modes / sizeof modes[0]; j++) {
+			snprintf(text, sizeof text, "%s %s", modes[j], options[i].text);
+			if (strstr(modes[j], options[i].mode) != NULL) {
+				load_listen(text, &conf);
+				conf_fini(&conf);
+				continue;
+			}
+			snprintf(reason, sizeof reason,
+			         "listen main: %s is for mode = \"%s\": remove it, or "
+			         "change the mode",
+			         options[i].option, options[i].mode);
+			assert_mode_refused(text, reason);
+		}
+	remove_folder();
+}
+END_TEST
+
+/* option = "value", for each of the values, with what else its mode wants. */
+static void
+assert_bad_values(const char *option, const char *const bad[], const char *rest)
+{
+	char text[600], reason[600];
+
+	for (size_t i = 0; bad[i] != NULL; i++) {
+		snprintf(text, sizeof text, "%s %s = \"%.300s\"", rest, option, bad[i]);
+		snprintf(reason, sizeof reason, "%s = \"%.300s\": ", option, bad[i]);
+		assert_listen_refused(text, reason);
+	}
+}
+
+START_TEST(subject_is_a_good_one_and_not_the_daemons)
+{
+	static const char *const bad[] = { "",
+		                           "a..b",
+		                           ".a",
+		                           "a.",
+		                           "a b",
+		                           "log.*",
+		                           "log.>",
+		                           "\xc3\xa4",
+		                           "_amyd",
+		                           "_amyd.x",
+		                           "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q",
+		                           NULL };
+	struct conf conf;
+
+	make_folder();
+	assert_bad_values("subject", bad, "mode = publish");
+	load_listen("mode = publish subject = _amydx", &conf);
+	ck_assert_str_eq(conf.listeners[0].subject, "_amydx");
+	conf_fini(&conf);
+	assert_listen_refused(
+	    "mode = publish subject = _amyd.x",
+	    "subject = \"_amyd.x\": _amyd is the daemon's own: write one");
+	assert_listen_refused(
+	    "mode = publish subject = a..b",
+	    "subject = \"a..b\": an empty token: dots stand between tokens: "
+	    "write one such as \"log.in\"");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(pattern_is_a_good_one)
+{
+	static const char *const bad[] = { "", "a..b", "a.>.b", ">a", "a b", NULL };
+	struct conf conf;
+
+	make_folder();
+	assert_bad_values("pattern", bad, "mode = subscribe");
+	load_listen("mode = subscribe pattern = \"*.x.>\"", &conf);
+	ck_assert_str_eq(conf.listeners[0].pattern, "*.x.>");
+	conf_fini(&conf);
+	load_listen("mode = subscribe pattern = \"_amyd.>\"", &conf);
+	conf_fini(&conf);
+	assert_listen_refused(
+	    "mode = subscribe pattern = \"a.>.b\"",
+	    "pattern = \"a.>.b\": '>' stands only at the end: write one such "
+	    "as \"log.>\"");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(history_of_a_listener_is_0_to_a_million)
+{
+	struct conf conf;
+
+	make_folder();
+	load_listen("mode = subscribe pattern = a history = 10", &conf);
+	ck_assert_uint_eq(conf.listeners[0].history, 10);
+	conf_fini(&conf);
+	load_listen("mode = subscribe pattern = a history = 1000000", &conf);
+	ck_assert_uint_eq(conf.listeners[0].history, 1000000);
+	conf_fini(&conf);
+	assert_listen_refused("mode = subscribe pattern = a history = 1000001",
+	                      "history = 1000001: it is a number from 0 to 1000000");
+	assert_listen_refused("mode = subscribe pattern = a history = -1",
+	                      "history = -1: it is");
+	assert_listen_refused("mode = subscribe pattern = a history = all",
+	                      "history = all: it");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(eof_line_is_dropped_or_published)
+{
+	struct conf conf;
+
+	make_folder();
+	load_listen("mode = publish subject = a eof_line = \"publish\"", &conf);
+	ck_assert(conf.listeners[0].eof_line);
+	conf_fini(&conf);
+	load_listen("mode = publish subject = a eof_line = \"drop\"", &conf);
+	ck_assert(!conf.listeners[0].eof_line);
+	conf_fini(&conf);
+	assert_listen_refused("mode = publish subject = a eof_line = true",
+	                      "eof_line = \"true\": it is one of \"drop\", \"publish\"");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(slow_is_drop_or_cut)
+{
+	struct conf conf;
+
+	make_folder();
+	load_listen("slow = \"cut\"", &conf);
+	ck_assert(conf.listeners[0].slow_cut);
+	conf_fini(&conf);
+	load_listen("slow = \"drop\"", &conf);
+	ck_assert(!conf.listeners[0].slow_cut);
+	conf_fini(&conf);
+	assert_listen_refused("slow = \"wait\"",
+	                      "slow = \"wait\": it is one of \"drop\", \"cut\"");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(lease_is_a_time)
+{
+	struct conf conf;
+
+	make_folder();
+	load_good("lease = \"0\"", &conf);
+	ck_assert_int_eq(conf.lease_ms, 0);
+	conf_fini(&conf);
+	load_good("lease = \"20ms\"", &conf);
+	ck_assert_int_eq(conf.lease_ms, 20);
+	conf_fini(&conf);
+	assert_refused("\nlease = \"2\"", 2, "lease = \"2\": it is a time such as \"60s\"");
+	assert_refused("lease = \"-1s\"", 1, "lease = \"-1s\": it is a time");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(drain_time_is_a_time)
+{
+	struct conf conf;
+
+	make_folder();
+	load_good("drain_time = \"0\"", &conf);
+	ck_assert_int_eq(conf.drain_ms, 0);
+	conf_fini(&conf);
+	load_good("drain_time = \"3650d\"", &conf);
+	ck_assert_int_eq(conf.drain_ms, 315360000000);
+	conf_fini(&conf);
+	assert_refused("\ndrain_time = 5", 2,
+	               "drain_time = \"5\": it is a time such as \"60s\"");
+	assert_refused("drain_time = \"never\"", 1, "drain_time = \"never\": it is a time");
+	remove_folder();
+}
+END_TEST
+
+/* What it is bound to is not known yet: that is looked at when it is there. */
+START_TEST(address_may_be_a_socket_that_is_passed)
+{
+	char text[400], name[257];
+	struct conf conf;
+
+	make_folder();
+	load_good("listen a { address = \"fd:main\" }\nlisten b { address = \"fd:80\" }",
+	          &conf);
+	ck_assert_str_eq(conf.listeners[0].address, "fd:main");
+	ck_assert_int_eq(conf.listeners[0].nresolved, 0);
+	ck_assert_int_eq(conf.listeners[1].nresolved, 0);
+	conf_fini(&conf);
+	assert_refused("listen a { address = \"fd:a\" }\nlisten b {\naddress = \"fd:a\"\n}",
+	               4, "listen b: fd:a is the address of listen a already: give it another");
+	assert_refused("listen a {\naddress = \"fd:\"\n}", 2,
+	               "address = \"fd:\": write fd: and the FileDescriptorName= of a .socket "
+	               "unit, such as \"fd:main\"");
+	assert_refused("listen a {\naddress = \"fd:a:b\"\n}", 2, "address = \"fd:a:b\": write");
+	assert_refused("listen a {\naddress = \"fd:a\xc3\xa4\"\n}", 2, "address = \"fd:a");
+	memset(name, 'n', 256);
+	name[256] = '\0';
+	snprintf(text, sizeof text, "listen a {\naddress = \"fd:%s\"\n}", name);
+	assert_refused(text, 2, "address = \"fd:nnn");
+	name[255] = '\0';
+	snprintf(text, sizeof text, "listen a {\naddress = \"fd:%s\"\n}", name);
+	load_good(text, &conf);
+	conf_fini(&conf);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(slow_time_is_a_time)
+{
+	static const char *const bad[] = { "",      "60",   "s",
+		                           "-1s",   "1.5s", "60 s",
+		                           "3651d", "1w",   "99999999999999999999s",
+		                           "never", NULL };
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = {
+		{ "slow_time = \"0\"", 0 },
+		{ "slow_time = \"20ms\"", 20 },
+		{ "slow_time = \"30s\"", 30000 },
+		{ "slow_time = \"10m\"", 600000 },
+		{ "slow_time = \"2h\"", 7200000 },
+		{ "slow_time = \"1d\"", 86400000 },
+		{ "slow_time = 3650d", 315360000000 },
+	};
+	struct conf conf;
+
+	make_folder();
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		load_listen(good[i].text, &conf);
+		ck_assert_int_eq(conf.listeners[0].slow_ms, good[i].ms);
+		conf_fini(&conf);
+	}
+	assert_bad_values("slow_time", bad, "");
+	assert_listen_refused("slow_time = 60",
+	                      "slow_time = \"60\": it is a time such as \"60s\", at most "
+	                      "\"3650d\", or \"0\"");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(idle_time_and_line_time_are_times_up_to_30_days)
+{
+	static const char *const bad[] = { "", "60", "-1s", "31d", "721h", "never", NULL };
+	struct conf conf;
+
+	make_folder();
+	load_listen("idle_time = \"20ms\" line_time = \"0\"", &conf);
+	ck_assert_int_eq(conf.listeners[0].idle_ms, 20);
+	ck_assert_int_eq(conf.listeners[0].line_ms, 0);
+	conf_fini(&conf);
+	load_listen("idle_time = \"0\" line_time = \"30d\"", &conf);
+	ck_assert_int_eq(conf.listeners[0].idle_ms, 0);
+	ck_assert_int_eq(conf.listeners[0].line_ms, 2592000000);
+	conf_fini(&conf);
+	assert_bad_values("idle_time", bad, "");
+	assert_bad_values("line_time", bad, "");
+	assert_listen_refused("idle_time = 31d",
+	                      "idle_time = \"31d\": it is a time such as \"30s\", at most "
+	                      "\"30d\", or \"0\"");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(per_ip_is_0_to_32000)
+{
+	struct conf conf;
+
+	make_folder();
+	load_listen("per_ip = 1", &conf);
+	ck_assert_uint_eq(conf.listeners[0].per_ip, 1);
+	conf_fini(&conf);
+	load_listen("per_ip = 32000", &conf);
+	ck_assert_uint_eq(conf.listeners[0].per_ip, 32000);
+	conf_fini(&conf);
+	assert_listen_refused("per_ip = -1", "per_ip = -1: it is a number from 0 to 32000");
+	assert_listen_refused("per_ip = 32001", "per_ip = 32001: it is a number from 0 to");
+	assert_listen_refused("per_ip = some", "per_ip = some: it is a whole number");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(rates_are_0_to_10_million)
+{
+	static const char *const options[] = { "accept_rate", "line_rate" };
+	char text[64], reason[100];
+	struct conf conf;
+
+	make_folder();
+	load_listen("accept_rate = 7 line_rate = 10000000", &conf);
+	ck_assert_uint_eq(conf.listeners[0].accept_rate, 7);
+	ck_assert_uint_eq(conf.listeners[0].line_rate, 10000000);
+	conf_fini(&conf);
+	load_listen("accept_rate = 10000000 line_rate = 1", &conf);
+	ck_assert_uint_eq(conf.listeners[0].accept_rate, 10000000);
+	ck_assert_uint_eq(conf.listeners[0].line_rate, 1);
+	conf_fini(&conf);
+	for (int i = 0; i < 2; i++) {
+		static const char *const bad[] = { "-1", "10000001", "4294967297" };
+
+		for (int j = 0; j < 3; j++) {
+			snprintf(text, sizeof text, "%s = %s", options[i], bad[j]);
+			snprintf(reason, sizeof reason, "%s: it is a number from 0 to 10000000",
+			         text);
+			assert_listen_refused(text, reason);
+		}
+		snprintf(text, sizeof text, "%s = 0.5", options[i]);
+		snprintf(reason, sizeof reason, "%s: it is a whole number", text);
+		assert_listen_refused(text, reason);
+	}
+	remove_folder();
+}
+END_TEST
+
+START_TEST(lines_that_mean_nothing_have_no_rate)
+{
+	struct conf conf;
+
+	make_folder();
+	load_listen("mode = subscribe pattern = a line_rate = 0", &conf);
+	conf_fini(&conf);
+	assert_mode_refused("mode = subscribe pattern = a line_rate = 5",
+	                    "listen main: line_rate is for modes that take lines: remove it, "
+	                    "or change the mode");
 	remove_folder();
 }
 END_TEST
@@ -515,7 +912,7 @@ START_TEST(only_an_open_listener_may_be_reached_from_elsewhere)
 }
 END_TEST
 
-/* ---- Several listeners ------------------------------------------------------------- */
+/* ---- Several listeners ------------------------------------------------------------ */
 
 START_TEST(listeners_keep_their_order)
 {
@@ -573,7 +970,480 @@ START_TEST(two_listeners_on_one_address_are_refused)
 }
 END_TEST
 
-/* ---- What is no option ------------------------------------------------------------- */
+/* ---- Histories -------------------------------------------------------------------- */
+
+START_TEST(history_has_defaults)
+{
+	struct conf conf;
+
+	make_folder();
+	load_good("history b { match = \"log.>\" }\n"
+	          "history a { match = \"a\" lines = 1 bytes = \"4K\" }\n"
+	          "history c { match = \">\" lines = 10000000 bytes = \"64G\" }\n",
+	          &conf);
+	ck_assert_uint_eq(conf.nhistories, 3);
+	ck_assert_str_eq(conf.histories[0].name, "b");
+	ck_assert_str_eq(conf.histories[0].match, "log.>");
+	ck_assert_uint_eq(conf.histories[0].lines, 1000);
+	ck_assert_uint_eq(conf.histories[0].bytes, 16 << 20);
+	ck_assert_str_eq(conf.histories[1].name, "a");
+	ck_assert_uint_eq(conf.histories[1].lines, 1);
+	ck_assert_uint_eq(conf.histories[1].bytes, 4096);
+	ck_assert_uint_eq(conf.histories[2].lines, 10000000);
+	ck_assert_uint_eq(conf.histories[2].bytes, (size_t)64 << 30);
+	ck_assert_uint_eq(conf.nlisteners, 1);
+	conf_fini(&conf);
+	ck_assert_uint_eq(conf.nhistories, 0);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(bad_history_is_refused)
+{
+	make_folder();
+	assert_refused("history logs {\n}\n", 2,
+	               "history logs: it needs a match = \"pattern\", such as \"log.>\"");
+	assert_refused("history a {\nmatch = \"a..b\"\n}", 2,
+	               "match = \"a..b\": an empty token");
+	assert_refused("history a {\nmatch = a\nlines = 0\n}", 3,
+	               "lines = 0: it is a number from 1 to 10000000");
+	assert_refused("history a { match = a lines = 10000001 }", 1,
+	               "lines = 10000001: it is a");
+	assert_refused("history a {\nbytes = \"4095\"\n}", 2,
+	               "bytes = \"4095\": it is a size from \"4K\" upwards, such as");
+	assert_refused("history a { match = a bytes = all }", 1,
+	               "bytes = \"all\": it is a size");
+	assert_refused("history { match = a }", 1, "missing title");
+	assert_refused("history a { match = a }\nhistory a { match = b }\n", 2,
+	               "found duplicate title 'a'");
+	assert_refused("history a { match = a\npattern = b }\n", 2,
+	               "no such option 'pattern'");
+	remove_folder();
+}
+END_TEST
+
+/* ---- Rules ------------------------------------------------------------------------ */
+
+/* One rule for "a", with that in line 2. */
+static void
+load_rule(const char *text, struct conf *conf)
+{
+	char whole[600];
+
+	snprintf(whole, sizeof whole, "rule r { match = a\n%s\n}\n", text);
+	load_good(whole, conf);
+	ck_assert_uint_eq(conf->nrules, 1);
+}
+
+static void
+assert_rule_refused(const char *text, int line, const char *reason)
+{
+	char whole[600];
+
+	snprintf(whole, sizeof whole, "rule r { match = a\n%s\n}\n", text);
+	assert_refused(whole, line, reason);
+}
+
+static void
+assert_target(const struct conf_target *target, enum conf_target_kind kind,
+              const char *text, const char *name)
+{
+	ck_assert_int_eq(target->kind, kind);
+	ck_assert_str_eq(target->text, text);
+	ck_assert_str_eq(target->name, name);
+}
+
+START_TEST(rules_have_targets)
+{
+	const struct conf_target *targets;
+	struct conf conf;
+
+	make_folder();
+	load_good("rule errors { match = \"log.>\" regex = 'E\\d+ \"' to = { "
+	          "\"subject:alert\", "
+	          "\"syslog:local3.err\" } }\n"
+	          "rule archive {\n match = log.web\n to = {\n\"file:/var/log/all\",\n"
+	          "\"tcp:127.0.0.1:5140\" }\n queue = \"4M\" stop = true }\n",
+	          &conf);
+	ck_assert_uint_eq(conf.nrules, 2);
+	ck_assert_str_eq(conf.rules[0].name, "errors");
+	ck_assert_str_eq(conf.rules[0].match, "log.>");
+	ck_assert_str_eq(conf.rules[0].regex, "E\\d+ \"");
+	ck_assert_uint_eq(conf.rules[0].queue, 1 << 20);
+	ck_assert(!conf.rules[0].stop);
+	ck_assert_uint_eq(conf.rules[0].ntargets, 2);
+	targets = conf.rules[0].targets;
+	assert_target(&targets[0], CONF_TARGET_SUBJECT, "subject:alert", "alert");
+	assert_target(&targets[1], CONF_TARGET_SYSLOG, "syslog:local3.err", "local3.err");
+	ck_assert_int_eq(targets[1].syslog_priority, LOG_LOCAL3 | LOG_ERR);
+	ck_assert_str_eq(conf.rules[1].name, "archive");
+	ck_assert_ptr_null(conf.rules[1].regex);
+	ck_assert_uint_eq(conf.rules[1].queue, 4 << 20);
+	ck_assert(conf.rules[1].stop);
+	ck_assert_uint_eq(conf.rules[1].ntargets, 2);
+	targets = conf.rules[1].targets;
+	assert_target(&targets[0], CONF_TARGET_FILE, "file:/var/log/all", "/var/log/all");
+	assert_target(&targets[1], CONF_TARGET_TCP, "tcp:127.0.0.1:5140",
+	              "127.0.0.1:5140");
+	conf_fini(&conf);
+	ck_assert_uint_eq(conf.nrules, 0);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(rule_needs_a_match_and_a_target)
+{
+	make_folder();
+	assert_refused("rule r {\nto = { \"subject:x\" }\n}", 3,
+	               "rule r: it needs a match = \"pattern\", such as \"log.>\"");
+	assert_rule_refused(
+	    "", 3, "rule r: it has 0 targets: to = { ... } has 1 to 16, such as");
+	assert_rule_refused("to = { }", 3, "rule r: it has 0 targets");
+	assert_refused("rule r { match = \"a.>.b\" }", 1,
+	               "match = \"a.>.b\": '>' stands only");
+	assert_refused("rule { match = a }", 1, "missing title");
+	assert_refused("rule a { match = a to = { \"subject:x\" } }\n"
+	               "rule a { match = b to = { \"subject:x\" } }\n",
+	               2, "found duplicate title 'a'");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(one_target_needs_no_braces)
+{
+	struct conf conf;
+
+	make_folder();
+	load_rule("to = \"file:/x\"", &conf);
+	ck_assert_uint_eq(conf.rules[0].ntargets, 1);
+	ck_assert_str_eq(conf.rules[0].targets[0].name, "/x");
+	conf_fini(&conf);
+	assert_rule_refused("to = \"x\"", 2, "to = \"x\": it begins with one of");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(targets_of_a_rule_are_at_most_16)
+{
+	char text[500] = "to = { \"subject:x\"";
+	struct conf conf;
+
+	make_folder();
+	for (int i = 1; i < 16; i++)
+		strcat(text, ", \"subject:x\"");
+	strcat(text, "}");
+	load_rule(text, &conf);
+	ck_assert_uint_eq(conf.rules[0].ntargets, 16);
+	conf_fini(&conf);
+	text[strlen(text) - 1] = '\0';
+	strcat(text, ", \"file:/x\" }");
+	assert_rule_refused(text, 3,
+	                    "rule r: it has 17 targets: to = { ... } has 1 to 16");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(bad_target_is_refused)
+{
+	static const struct {
+		const char *target, *why;
+	} bad[] = {
+		{ "", "it begins with one of \"subject:\", \"file:/\", \"syslog:\"" },
+		{ "alert", "it begins with one of" },
+		{ "udp:127.0.0.1:1", "it begins with one of" },
+		{ "Subject:x", "it begins with one of" },
+		{ "subject:", "it is missing: write one such as subject:alert" },
+		{ "subject:a b", "a token has bytes other than" },
+		{ "subject:a.>", "wildcards are for" },
+		{ "subject:_amyd", "_amyd is the daemon's own" },
+		{ "subject:_amyd.a", "_amyd is the daemon's own" },
+		{ "file:", "write the whole path of a file, such as file:/var" },
+		{ "file:log", "write the whole path" },
+		{ "file:./log", "write the whole path" },
+		{ "file:/", "write the whole path" },
+		{ "file:/var/", "write the whole path" },
+		{ "syslog:", "write facility.level, such as syslog:local3.err" },
+		{ "syslog:local3", "write facility.level" },
+		{ "syslog:local8.err", "there is no such facility" },
+		{ "syslog:kern.err", "there is no such facility" },
+		{ "syslog:.err", "there is no such facility" },
+		{ "syslog:Local3.err", "there is no such facility" },
+		{ "syslog:local3.",
+		  "there is no such level: it is one of emerg, alert," },
+		{ "syslog:local3.error", "there is no such level" },
+		{ "syslog:local3.err.x", "there is no such level" },
+		{ "tcp:", "write tcp:host:port or tcp:[v6]:port" },
+		{ "tcp:host", "write tcp:host:port" },
+		{ "tcp::80", "write tcp:host:port" },
+		{ "tcp:*:80", "write tcp:host:port" },
+		{ "tcp:a b:80", "write tcp:host:port" },
+		{ "tcp:::1:80", "write tcp:host:port" },
+		{ "tcp:[]:80", "write tcp:host:port" },
+		{ "tcp:[::1:80", "write tcp:host:port" },
+		{ "tcp:[::1]", "write tcp:host:port" },
+		{ "tcp:[::1]80", "write tcp:host:port" },
+		{ "tcp:[host]:80", "write tcp:host:port" },
+		{ "tcp:[::1::]:80", "write tcp:host:port" },
+		{ "tcp:/run/sock", "write tcp:host:port" },
+		{ "tcp:/run/sock:80", "write tcp:host:port" },
+		{ "tcp:host:", "the port is a number from 1 to 65535" },
+		{ "tcp:host:0", "the port is a number" },
+		{ "tcp:host:65536", "the port is a number" },
+		{ "tcp:host:4294967376", "the port is a number" },
+		{ "tcp:host:18446744073709551696", "the port is a number" },
+		{ "tcp:host:-1", "the port is a number" },
+		{ "tcp:host:+80", "the port is a number" },
+		{ "tcp:host: 80", "the port is a number" },
+		{ "tcp:host:http", "the port is a number" },
+	};
+	char text[200], reason[200];
+
+	make_folder();
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		snprintf(text, sizeof text, "to = { \"file:/good\",\n\"%s\" }",
+		         bad[i].target);
+		snprintf(reason, sizeof reason, "to = \"%s\": %s", bad[i].target,
+		         bad[i].why);
+		assert_rule_refused(text, 3, reason);
+	}
+	remove_folder();
+}
+END_TEST
+
+START_TEST(good_target_is_taken)
+{
+	static const char *const good[] = {
+		"subject:a",         "subject:_amydx.b",
+		"file:/a",           "file:/a/b c",
+		"tcp:host:1",        "tcp:host:65535",
+		"tcp:[::1]:80",      "tcp:[fe80::1%eth0]:80",
+		"tcp:10.0.0.1:080",  "tcp:a-b.example:7",
+		"syslog:auth.emerg", "syslog:authpriv.debug",
+	};
+	struct conf conf;
+	char text[100];
+
+	make_folder();
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		/* "a" would go to itself */
+		snprintf(text, sizeof text, "match = b to = { \"%s\" }", good[i]);
+		load_rule(text, &conf);
+		ck_assert_str_eq(conf.rules[0].targets[0].text, good[i]);
+		conf_fini(&conf);
+	}
+	remove_folder();
+}
+END_TEST
+
+START_TEST(syslog_has_all_facilities_and_levels)
+{
+	static const struct {
+		const char *name;
+		int value;
+	} facilities[] = {
+		{ "auth", LOG_AUTH },     { "authpriv", LOG_AUTHPRIV }, { "cron", LOG_CRON },
+		{ "daemon", LOG_DAEMON }, { "ftp", LOG_FTP },           { "lpr", LOG_LPR },
+		{ "mail", LOG_MAIL },     { "news", LOG_NEWS },         { "syslog", LOG_SYSLOG },
+		{ "user", LOG_USER },     { "uucp", LOG_UUCP },         { "local0", LOG_LOCAL0 },
+		{ "local1", LOG_LOCAL1 }, { "local2", LOG_LOCAL2 },     { "local3", LOG_LOCAL3 },
+		{ "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },     { "local6", LOG_LOCAL6 },
+		{ "local7", LOG_LOCAL7 },
+	}, levels[] = {
+		{ "emerg", LOG_EMERG }, { "alert", LOG_ALERT },     { "crit", LOG_CRIT },
+		{ "err", LOG_ERR },     { "warning", LOG_WARNING }, { "notice", LOG_NOTICE },
+		{ "info", LOG_INFO },   { "debug", LOG_DEBUG },
+	};
+	struct conf conf;
+	char text[100];
+
+	make_folder();
+	for (size_t i = 0; i < 19 * 8; i++) {
+		snprintf(text, sizeof text, "to = { \"syslog:%s.%s\" }",
+		         facilities[i % 19].name, levels[i % 8].name);
+		load_rule(text, &conf);
+		ck_assert_int_eq(conf.rules[0].targets[0].syslog_priority,
+		                 facilities[i % 19].value | levels[i % 8].value);
+		conf_fini(&conf);
+	}
+	remove_folder();
+}
+END_TEST
+
+START_TEST(other_options_of_a_rule_are_checked)
+{
+	make_folder();
+	assert_rule_refused("regex = 'foo('", 2,
+	                    "regex = 'foo(': missing closing parenthesis (after byte 4)");
+	assert_rule_refused("regex = '(*UTF)x'", 2,
+	                    "regex = '(*UTF)x': using UTF is disabled");
+	assert_rule_refused("queue = \"4095\"", 2,
+	                    "queue = \"4095\": it is a size from \"4K\" to \"512M\"");
+	assert_rule_refused("stop = maybe", 2, "invalid boolean value for option 'stop'");
+	assert_rule_refused("subject = x", 2, "no such option 'subject'");
+	remove_folder();
+}
+END_TEST
+
+/* So many rules that lead nowhere in particular. */
+static void
+load_rules(unsigned n, int code)
+{
+	char text[6000] = "";
+	struct conf conf;
+
+	for (unsigned i = 0; i < n; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text),
+		         "rule r%u { match = m to = { \"subject:s\" } }\n", i);
+	ck_assert_msg(load_text(text, &conf) == code, "%s", error);
+	if (code == 0)
+		ck_assert_uint_eq(conf.nrules, n);
+	conf_fini(&conf);
+}
+
+START_TEST(rules_are_at_most_64)
+{
+	make_folder();
+	load_rules(64, 0);
+	load_rules(65, EX_CONFIG);
+	ck_assert_ptr_nonnull(strstr(
+	    error, ":65: rule r64: it is one too many: there are at most 64 rules"));
+	remove_folder();
+}
+END_TEST
+
+/* ---- Loops ------------------------------------------------------------------------ */
+
+#define RULE(name, match, rest) "rule " name " { match = \"" match "\" " rest " }\n"
+#define TO(target)              "to = { \"subject:" target "\" }"
+
+START_TEST(line_that_would_go_round_is_refused)
+{
+	make_folder();
+	assert_refused(
+	    RULE("a", "x", TO("x")), 1,
+	    "rule a: subject:x goes to rule a, which is a loop: choose a subject");
+	assert_refused(RULE("a", ">", TO("x")), 1,
+	               "rule a: subject:x goes to rule a, which");
+	assert_refused(
+	    "\n" RULE("a", "x", TO("y")) RULE("b", "y", TO("x")), 2,
+	    "rule a: subject:y goes to rule b, where subject:x goes to rule a, which "
+	    "is a loop: ");
+	/* Who only leads to the loop is not of it. */
+	assert_refused(RULE("a", "w", TO("x")) RULE("b", "x", TO("y"))
+	                   RULE("c", "y",
+	                        "to = "
+	                        "{ \"file:/a\", \"subject:n.o\", \"subject:y\" }"),
+	               3, "rule c: subject:y goes to rule c, which is a loop");
+	assert_refused(
+	    RULE("a", "w", TO("x")) RULE("b", "x", TO("y"))
+		RULE("c", "y",
+	             "to = "
+	             "{ \"file:/a\", \"subject:n.o\", \"subject:x\" }"),
+	    2, "rule b: subject:y goes to rule c, where subject:x goes to rule b, which");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(regex_does_not_keep_a_line_from_going_round)
+{
+	make_folder();
+	assert_refused(RULE("a", "x", "regex = y " TO("x")), 1,
+	               "rule a: subject:x goes to rule a");
+	assert_refused(RULE("s", "x", "regex = y stop = true " TO("other"))
+	                   RULE("a", "x", TO("x")),
+	               2, "rule a: subject:x goes to rule a");
+	assert_refused(RULE("a", "x", "stop = true " TO("x")), 1,
+	               "rule a: subject:x goes to");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(rule_that_stops_keeps_a_line_from_going_round)
+{
+	struct conf conf;
+
+	make_folder();
+	load_good(RULE("s", "x", "stop = true to = \"file:/f\"") RULE("a", ">", TO("x")),
+	          &conf);
+	conf_fini(&conf);
+	/* It must stand before it. */
+	assert_refused(RULE("a", ">", TO("x"))
+	                   RULE("s", "x", "stop = true to = \"file:/f\""),
+	               1, "rule a: subject:x goes to rule a");
+	/* And stop all that comes. */
+	assert_refused(RULE("s", "x", "stop = true to = \"file:/f\"")
+	                   RULE("a", ">", "to = { \"subject:x\", \"subject:y\" }"),
+	               2, "rule a: subject:y goes to rule a");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(line_may_go_two_ways_to_one_place)
+{
+	struct conf conf;
+
+	make_folder();
+	load_good(RULE("a", "a", "to = { \"subject:b\", \"subject:c\" }")
+	              RULE("b", "b", TO("d")) RULE("c", "c", TO("d"))
+	                  RULE("d", "d", TO("e")) RULE("log", "_amyd.>", TO("a")),
+	          &conf);
+	ck_assert_uint_eq(conf.nrules, 5);
+	conf_fini(&conf);
+	remove_folder();
+}
+END_TEST
+
+/* Rules r0 to rn, each of which hands on to the next. The last one stands first. */
+static void
+write_chain(char *text, size_t size, int n)
+{
+	*text = '\0';
+	for (int i = n; i >= 0; i--)
+		snprintf(text + strlen(text), size - strlen(text),
+		         "rule r%d { match = s%d to = { \"subject:s%d\" } }\n", i, i,
+		         i + 1);
+}
+
+START_TEST(chain_has_at_most_8_handovers)
+{
+	char text[4000];
+	struct conf conf;
+
+	make_folder();
+	write_chain(text, sizeof text, 8);
+	load_good(text, &conf);
+	conf_fini(&conf);
+	write_chain(text, sizeof text, 9);
+	assert_refused(
+	    text, 10,
+	    "rule r0: subject:s1 goes to rule r1, where subject:s2 goes to rule r2, ");
+	ck_assert_ptr_nonnull(
+	    strstr(error, "where subject:s9 goes to rule r9: more than 8 rules "
+	                  "hand a line on: make the chain shorter"));
+	write_chain(text, sizeof text, 63);
+	assert_refused(text, 10, "rule r54: subject:s55 goes to rule r55, where ");
+	remove_folder();
+}
+END_TEST
+
+START_TEST(long_chain_is_told_as_far_as_there_is_room)
+{
+	static const char rule[] =
+	    "rule %c%0300d { match = %d to = { \"subject:%d\" } }\n";
+	char text[4000] = "";
+	struct conf conf;
+
+	make_folder();
+	for (int i = 0; i < 5; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text), rule, 'r', i, i,
+		         (i + 1) % 5);
+	ck_assert_int_eq(load_text(text, &conf), EX_CONFIG);
+	ck_assert_uint_eq(strlen(error), CONF_MAX_ERROR - 1);
+	remove_folder();
+}
+END_TEST
+
+/* ---- What is no option ------------------------------------------------------------ */
 
 START_TEST(unknown_option_is_refused_wherever_it_stands)
 {
@@ -681,7 +1551,7 @@ START_TEST(lines_of_comments_are_counted)
 }
 END_TEST
 
-/* ---- Files that are none ----------------------------------------------------------- */
+/* ---- Files that are none ---------------------------------------------------------- */
 
 static void
 assert_unreadable(const char *reason)
@@ -789,7 +1659,7 @@ START_TEST(long_error_is_cut)
 }
 END_TEST
 
-/* ---- The file that is shipped ------------------------------------------------------ */
+/* ---- The file that is shipped ----------------------------------------------------- */
 
 static void
 read_shipped(char *text, size_t size)
@@ -828,6 +1698,10 @@ START_TEST(shipped_file_is_the_defaults)
 	load_good(text, &conf);
 	assert_shipped_defaults(&conf);
 	ck_assert_uint_eq(conf.nlisteners, 2);
+	ck_assert_uint_eq(conf.nhistories, 1);
+	ck_assert_uint_eq(conf.histories[0].lines, 1000);
+	ck_assert_uint_eq(conf.histories[0].bytes, 16 << 20);
+	ck_assert_uint_eq(conf.nrules, 0);
 	ck_assert(!conf.log_to_is_set);
 	conf_fini(&conf);
 	remove_folder();
@@ -869,13 +1743,23 @@ START_TEST(what_is_commented_out_in_the_shipped_file_is_the_defaults_too)
 		*hash = ' ';
 		nuncommented++;
 	}
-	ck_assert_uint_ge(nuncommented, 16);
+	ck_assert_uint_ge(nuncommented, 40);
 	load_good(text, &conf);
 	assert_shipped_defaults(&conf);
-	ck_assert_uint_eq(conf.nlisteners, 3);
-	ck_assert_str_eq(conf.listeners[2].name, "local");
-	ck_assert_str_eq(conf.listeners[2].address, "/run/amyd/amyd.sock");
-	ck_assert_int_eq(conf.listeners[2].mode, CONF_MODE_COMMAND);
+	ck_assert_uint_eq(conf.nlisteners, 5);
+	ck_assert_str_eq(conf.listeners[2].name, "in");
+	ck_assert_int_eq(conf.listeners[2].mode, CONF_MODE_PUBLISH);
+	ck_assert_str_eq(conf.listeners[3].name, "out");
+	ck_assert_int_eq(conf.listeners[3].mode, CONF_MODE_SUBSCRIBE);
+	ck_assert_str_eq(conf.listeners[4].name, "local");
+	ck_assert_str_eq(conf.listeners[4].address, "/run/amyd/amyd.sock");
+	ck_assert_int_eq(conf.listeners[4].mode, CONF_MODE_COMMAND);
+	ck_assert_uint_eq(conf.nhistories, 1);
+	ck_assert_uint_eq(conf.histories[0].lines, 1000);
+	ck_assert_uint_eq(conf.histories[0].bytes, 16 << 20);
+	ck_assert_uint_eq(conf.nrules, 1);
+	ck_assert_uint_eq(conf.rules[0].queue, 1 << 20);
+	ck_assert(!conf.rules[0].stop);
 	ck_assert(conf.log_to_is_set);
 	ck_assert_int_eq(conf.log_to, LOG_TO_SYSLOG);
 	conf_fini(&conf);
@@ -883,7 +1767,7 @@ START_TEST(what_is_commented_out_in_the_shipped_file_is_the_defaults_too)
 }
 END_TEST
 
-/* ---- No memory --------------------------------------------------------------------- */
+/* ---- No memory -------------------------------------------------------------------- */
 
 /* Whichever allocation of conf.c fails: it is refused as a whole, and nothing is left. */
 static void
@@ -908,6 +1792,7 @@ load_through_every_failure(const char *text, unsigned at_least)
 		if (code == 0)
 			conf_fini(&conf);
 		MUST(conf.listeners == NULL && conf.nlisteners == 0 && conf.user == NULL);
+		MUST(conf.histories == NULL && conf.rules == NULL);
 		MUST(fault_live_allocations() == allocations);
 	} while (failed);
 	ck_assert_uint_gt(k, at_least);
@@ -922,6 +1807,14 @@ START_TEST(without_memory_nothing_is_loaded)
 	load_through_every_failure("listen a { address = \"/a\" }\n"
 	                           "listen b { address = \"/b\" }\n",
 	                           7);
+	load_through_every_failure("listen a { address = \"/a\" mode = publish subject = s }\n"
+	                           "listen b { address = \"/b\" mode = subscribe pattern = p }\n",
+	                           9);
+	load_through_every_failure("history h { match = m }\nhistory i { match = m }\n", 10);
+	/* Without memory for machine code a regex is good all the same: so, none. */
+	load_through_every_failure("rule a { match = m regex = '(*NO_JIT)x+' to = { \"subject:s\", "
+	                           "\"file:/f\" } }\nrule b { match = m to = { \"file:/g\" } }\n",
+	                           20);
 	/* Read in several pieces, none of which is all. */
 	memset(text, '\n', sizeof text - 1);
 	memcpy(text + sizeof text - 20, "handlers = 64\n", 14);
@@ -944,7 +1837,20 @@ main(void)
 	    log_has_a_level,
 	    log_has_a_facility,
 	    listener_needs_an_address,
-	    mode_is_command_or_echo,
+	    mode_is_one_of_four,
+	    publish_needs_a_subject_and_subscribe_a_pattern,
+	    option_of_another_mode_is_refused,
+	    subject_is_a_good_one_and_not_the_daemons,
+	    pattern_is_a_good_one,
+	    history_of_a_listener_is_0_to_a_million,
+	    eof_line_is_dropped_or_published,
+	    slow_is_drop_or_cut,
+	    lease_is_a_time, drain_time_is_a_time, address_may_be_a_socket_that_is_passed,
+	    slow_time_is_a_time,
+	    idle_time_and_line_time_are_times_up_to_30_days,
+	    per_ip_is_0_to_32000,
+	    rates_are_0_to_10_million,
+	    lines_that_mean_nothing_have_no_rate,
 	    access_is_a_file_mode,
 	    max_line_is_1_to_16m,
 	    queue_is_4k_to_512m,
@@ -953,6 +1859,23 @@ main(void)
 	    listeners_keep_their_order,
 	    two_listeners_of_one_name_are_refused,
 	    two_listeners_on_one_address_are_refused,
+	    history_has_defaults,
+	    bad_history_is_refused,
+	    rules_have_targets,
+	    rule_needs_a_match_and_a_target,
+	    one_target_needs_no_braces,
+	    targets_of_a_rule_are_at_most_16,
+	    bad_target_is_refused,
+	    good_target_is_taken,
+	    syslog_has_all_facilities_and_levels,
+	    other_options_of_a_rule_are_checked,
+	    rules_are_at_most_64,
+	    line_that_would_go_round_is_refused,
+	    regex_does_not_keep_a_line_from_going_round,
+	    rule_that_stops_keeps_a_line_from_going_round,
+	    line_may_go_two_ways_to_one_place,
+	    chain_has_at_most_8_handovers,
+	    long_chain_is_told_as_far_as_there_is_room,
 	    unknown_option_is_refused_wherever_it_stands,
 	    what_cannot_be_parsed_is_refused_with_its_line,
 	    section_that_never_ends_is_refused,

@@ -55,7 +55,7 @@ through_every_failure(enum fault_call call, int error, void (*scene)(void),
 	ck_assert_uint_gt(k, at_least);
 }
 
-/* ---- Poller and registrar ---------------------------------------------------------- */
+/* ---- Poller and registrar --------------------------------------------------------- */
 
 static unsigned
 told_of(struct amy_poller *poller)
@@ -159,14 +159,77 @@ START_TEST(any_arming_may_fail)
 }
 END_TEST
 
-/* ---- Lines ------------------------------------------------------------------------- */
+/* ---- Wait set --------------------------------------------------------------------- */
+
+static void
+must_be_told(struct amy_wait_set *set, amy_id id, unsigned events)
+{
+	struct amy_notification told;
+
+	MUST(amy_wait_set_wait(set, &told, 1, 0) == (events == 0 ? 0 : 1));
+	MUST(events == 0 || (told.id == id && told.events == events));
+}
+
+/* What failed has changed nothing: the call after it, which is the same, would fail then. */
+static void
+scene_of_a_wait_set(void)
+{
+	struct amy_wait_set *set;
+
+	MUST_MAKE(set, amy_wait_set_create());
+	for (int i = 0; i < NFDS; i++) {
+		amy_id id = (amy_id)i;
+
+		MUST_DO(amy_wait_set_add(set, fds[i], AMY_READ, id));
+		must_be_told(set, id, AMY_READ);
+		MUST_DO(amy_wait_set_modify(set, fds[i], AMY_BOTH, id));
+		must_be_told(set, id, AMY_BOTH);
+		MUST_DO(amy_wait_set_remove(set, fds[i]));
+		must_be_told(set, id, 0);
+	}
+	amy_wait_set_destroy(set);
+}
+
+START_TEST(any_allocation_of_a_wait_set_may_fail)
+{
+	fds_open();
+	through_every_failure(FAULT_ALLOCATION, ENOMEM, scene_of_a_wait_set, 1);
+	fds_close();
+}
+END_TEST
+
+START_TEST(making_the_kernel_s_side_of_a_wait_set_may_fail)
+{
+	const int errors[] = { EMFILE, ENFILE, ENOMEM };
+
+	fds_open();
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+		through_every_failure(FAULT_EPOLL_CREATE, errors[i], scene_of_a_wait_set, 1);
+	fds_close();
+}
+END_TEST
+
+/* Each descriptor: one addition, one change, one removal. */
+START_TEST(any_change_of_a_wait_set_may_fail)
+{
+	const int errors[] = { ENOMEM, ENOSPC, EPERM, EBADF, EEXIST, ENOENT };
+
+	fds_open();
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+		through_every_failure(FAULT_EPOLL_CTL, errors[i], scene_of_a_wait_set,
+		                      NFDS * 3);
+	fds_close();
+}
+END_TEST
+
+/* ---- Lines ------------------------------------------------------------------------ */
 
 static char text[3000];
 
 static void
 must_read_line(struct amy_line_reader *reader, size_t nbytes)
 {
-	struct amy_line line = { NULL, SIZE_MAX };
+	struct amy_bytes line = { NULL, SIZE_MAX };
 
 	MUST_SUCCEED_NOW(amy_line_reader_next(reader, &line) == -1, ENOMEM,
 	                 amy_line_reader_next(reader, &line) == 1);
@@ -177,7 +240,7 @@ must_read_line(struct amy_line_reader *reader, size_t nbytes)
 static void
 must_read_nothing(struct amy_line_reader *reader)
 {
-	struct amy_line line;
+	struct amy_bytes line;
 
 	MUST_DO(amy_line_reader_next(reader, &line));
 }
@@ -257,6 +320,9 @@ main(void)
 	    any_allocation_of_a_poller_may_fail,
 	    making_the_kernel_s_side_of_a_poller_may_fail,
 	    any_arming_may_fail,
+	    any_allocation_of_a_wait_set_may_fail,
+	    making_the_kernel_s_side_of_a_wait_set_may_fail,
+	    any_change_of_a_wait_set_may_fail,
 	    any_allocation_of_a_reader_may_fail,
 	    any_allocation_of_a_writer_may_fail);
 }

@@ -21,8 +21,31 @@ make_inbox(void)
 	inbox_init(&inbox, &the_pipe);
 	route = malloc(sizeof *route);
 	MUST(route != NULL);
+	memset(route, 0, sizeof *route);
 	atomic_init(&route->references, 1);
-	route->n = 0;
+}
+
+static struct publication *
+make_publication(const char *text, size_t nbytes)
+{
+	const struct publication line = {
+		.subject = { "a", 1 }, .text = { text, nbytes }, .from = { "-", 1 }
+	};
+	struct publication *copy = publication_copy(&line);
+
+	MUST(copy != NULL);
+	return copy;
+}
+
+static struct message *
+make_message(const char *text, size_t nbytes)
+{
+	struct publication *publication = make_publication(text, nbytes);
+	struct message *message = message_create(MESSAGE_PUBLISH, publication, route);
+
+	MUST(message != NULL);
+	publication_unref(publication);
+	return message;
 }
 
 /* Nothing refers to the route any more. */
@@ -38,10 +61,7 @@ end_inbox(void)
 static void
 push(const char *bytes, size_t nbytes)
 {
-	struct message *message = message_create(route, bytes, nbytes);
-
-	MUST(message != NULL);
-	inbox_push(&inbox, message);
+	inbox_push(&inbox, make_message(bytes, nbytes));
 }
 
 /* As much as one inbox holds, and a bit more. */
@@ -87,33 +107,58 @@ count_wakes(void)
 	return n;
 }
 
-START_TEST(message_is_a_copy_of_the_line)
+START_TEST(message_refers_to_its_line_and_route)
 {
-	char line[] = "MSG a \0b\n";
+	struct publication *publication;
 	struct message *message;
 
 	make_inbox();
-	message = message_create(route, line, sizeof line - 1);
+	publication = make_publication("text", 4);
+	message = message_create(MESSAGE_PUBLISH, publication, route);
 	ck_assert_ptr_nonnull(message);
-	memset(line, 'x', sizeof line);
-	ck_assert_uint_eq(message->nbytes, 9);
-	ck_assert_mem_eq(message->line, "MSG a \0b\n", 9);
+	ck_assert_int_eq(message->kind, MESSAGE_PUBLISH);
+	ck_assert_ptr_eq(message->publication, publication);
 	ck_assert_ptr_eq(message->route, route);
+	ck_assert_ptr_null(message->group);
+	ck_assert_uint_eq(message->to.session, 0);
+	ck_assert_uint_eq(message->to.ref.serial, 0);
 	ck_assert_uint_eq(atomic_load(&route->references), 2);
+	ck_assert_uint_eq(atomic_load(&publication->references), 2);
+	message_destroy(message);
+	ck_assert_uint_eq(atomic_load(&route->references), 1);
+	ck_assert_uint_eq(atomic_load(&publication->references), 1);
+	publication_unref(publication);
+	end_inbox();
+}
+END_TEST
+
+START_TEST(message_keeps_its_line_and_route)
+{
+	struct message *message;
+
+	make_inbox();
+	message = make_message("text", 4);
+	route_unref(route);
+	ck_assert_uint_eq(atomic_load(&message->route->references), 1);
+	ck_assert_uint_eq(atomic_load(&message->publication->references), 1);
+	ck_assert_mem_eq(message->publication->text.bytes, "text", 4);
+	route_ref(route);
 	message_destroy(message);
 	end_inbox();
 }
 END_TEST
 
-START_TEST(message_keeps_its_route)
+START_TEST(message_to_one_session_needs_no_route)
 {
+	struct publication *publication;
 	struct message *message;
 
 	make_inbox();
-	message = message_create(route, "a\n", 2);
-	route_unref(route);
-	ck_assert_uint_eq(atomic_load(&message->route->references), 1);
-	route_ref(route);
+	publication = make_publication("text", 4);
+	message = message_create(MESSAGE_ANSWER, publication, NULL);
+	ck_assert_ptr_nonnull(message);
+	ck_assert_ptr_null(message->route);
+	publication_unref(publication);
 	message_destroy(message);
 	end_inbox();
 }
@@ -121,14 +166,18 @@ END_TEST
 
 START_TEST(without_memory_there_is_no_message)
 {
+	struct publication *publication;
 	long allocations;
 
 	make_inbox();
+	publication = make_publication("text", 4);
 	allocations = fault_live_allocations();
 	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
-	MUST(message_create(route, "a\n", 2) == NULL);
+	MUST(message_create(MESSAGE_TO, publication, route) == NULL);
 	MUST(fault_clear());
 	MUST(fault_live_allocations() == allocations);
+	MUST(atomic_load(&publication->references) == 1);
+	publication_unref(publication);
 	end_inbox();
 }
 END_TEST
@@ -150,8 +199,8 @@ START_TEST(messages_are_taken_in_their_order)
 			message = STAILQ_FIRST(&messages);
 			snprintf(text, sizeof text, "%d\n", i);
 			ck_assert_ptr_nonnull(message);
-			ck_assert_uint_eq(message->nbytes, strlen(text));
-			ck_assert_mem_eq(message->line, text, strlen(text));
+			ck_assert_uint_eq(message->publication->text.nbytes, strlen(text));
+			ck_assert_mem_eq(message->publication->text.bytes, text, strlen(text));
 			STAILQ_REMOVE_HEAD(&messages, link);
 			message_destroy(message);
 		}
@@ -166,8 +215,14 @@ START_TEST(empty_inbox_gives_nothing)
 	size_t n;
 
 	make_inbox();
+	ck_assert(inbox_is_empty(&inbox));
 	ck_assert_uint_eq(take_all(&n), 0);
 	ck_assert_uint_eq(n, 0);
+	push("a", 1);
+	ck_assert(!inbox_is_empty(&inbox));
+	ck_assert_uint_eq(take_all(&n), 0);
+	ck_assert_uint_eq(n, 1);
+	ck_assert(inbox_is_empty(&inbox));
 	ck_assert(inbox_has_room(&inbox, 0));
 	ck_assert_uint_eq(count_wakes(), 0);
 	end_inbox();
@@ -273,7 +328,7 @@ START_TEST(full_pipe_does_not_keep_the_reader_asleep)
 }
 END_TEST
 
-/* ---- Several threads --------------------------------------------------------------- */
+/* ---- Several threads -------------------------------------------------------------- */
 
 enum { NWRITERS = 3, NMESSAGES = 3000 };
 
@@ -296,8 +351,7 @@ push_many(void *argument)
 			WAIT_UNTIL(atomic_load(&has_room_again[writer]));
 			atomic_store(&has_room_again[writer], false);
 		}
-		message = message_create(route, line, sizeof line);
-		MUST(message != NULL);
+		message = make_message(line, sizeof line);
 		inbox_push(&inbox, message);
 		inbox_wake(&inbox);
 	}
@@ -328,7 +382,8 @@ START_TEST(several_writers_are_read_by_one)
 		while ((message = STAILQ_FIRST(&messages)) != NULL) {
 			unsigned writer, i;
 
-			MUST(sscanf(message->line, "%u %u", &writer, &i) == 2);
+			MUST(sscanf(message->publication->text.bytes, "%u %u", &writer, &i) ==
+			     2);
 			MUST(writer < NWRITERS && i == next[writer]);
 			next[writer]++;
 			total++;
@@ -349,8 +404,9 @@ int
 main(void)
 {
 	return RUN_SUITE("inbox",
-	    message_is_a_copy_of_the_line,
-	    message_keeps_its_route,
+	    message_refers_to_its_line_and_route,
+	    message_keeps_its_line_and_route,
+	    message_to_one_session_needs_no_route,
 	    without_memory_there_is_no_message,
 	    messages_are_taken_in_their_order,
 	    empty_inbox_gives_nothing,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -45,7 +46,7 @@ written(void)
 	return text;
 }
 
-/* ---- Levels and direct writing ----------------------------------------------------- */
+/* ---- Levels and direct writing ---------------------------------------------------- */
 
 static void
 say_everything(void)
@@ -136,7 +137,7 @@ START_TEST(errno_is_left_as_it_was)
 }
 END_TEST
 
-/* ---- Queueing ---------------------------------------------------------------------- */
+/* ---- Queueing --------------------------------------------------------------------- */
 
 START_TEST(queued_message_is_written_by_the_one_who_reads)
 {
@@ -251,7 +252,154 @@ START_TEST(queue_goes_round_and_keeps_the_order)
 }
 END_TEST
 
-/* ---- Threads ----------------------------------------------------------------------- */
+/* ---- Floods ----------------------------------------------------------------------- */
+
+static int64_t skipped_ms; /* that time seems to be later */
+
+int64_t __real_monotonic_now_ms(void);
+int64_t __wrap_monotonic_now_ms(void);
+
+int64_t
+__wrap_monotonic_now_ms(void)
+{
+	return __real_monotonic_now_ms() + skipped_ms;
+}
+
+static void
+flood(const char *who, unsigned first, unsigned end)
+{
+	for (unsigned i = first; i < end; i++)
+		log_warning("%s is number %u", who, i);
+}
+
+/* The next ones that are written are of that kind, from 0 on. */
+static void
+expect_flood(const char *who, unsigned n)
+{
+	char text[64];
+
+	for (unsigned i = 0; i < n; i++) {
+		MUST(log_write_next());
+		snprintf(text, sizeof text, "amyd: %s is number %u\n", who, i);
+		ck_assert_str_eq(written(), text);
+	}
+}
+
+START_TEST(flood_of_one_kind_is_cut_short_and_counted)
+{
+	capture_stderr();
+	log_start_queueing();
+	flood("this one", 0, 100000);
+	log_warning("another kind");
+	expect_flood("this one", 10);
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(), "amyd: another kind\n");
+	/* Nothing more is said before its time is over. */
+	skipped_ms = 4000;
+	log_info("still");
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(), "amyd: still\n");
+	skipped_ms = 6000;
+	flood("that one", 0, 11);
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(),
+	                 "amyd: 99990 more like this: this one is number 99999\n");
+	expect_flood("that one", 10);
+	log_stop_queueing();
+	/* What is left to be told is told at the end. */
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(), "amyd: 1 more like this: that one is number 10\n");
+	ck_assert(!log_write_next());
+	release_stderr();
+}
+END_TEST
+
+static unsigned
+count_lines(const char *text)
+{
+	unsigned n = 0;
+
+	for (; *text != '\0'; text++)
+		n += *text == '\n';
+	return n;
+}
+
+START_TEST(what_was_asked_for_is_said_in_full)
+{
+	capture_stderr();
+	log_open(LOG_TO_STDERR, LOG_DAEMON, LOG_LEVEL_DEBUG);
+	log_start_queueing();
+	for (unsigned i = 0; i < 100; i++) {
+		log_info("%u", i);
+		expect_number(i);
+		log_debug("%u", i);
+		expect_number(i);
+	}
+	log_stop_queueing();
+	ck_assert(!log_write_next());
+	/* And all that is written by whoever says it. */
+	flood("direct", 0, 20);
+	ck_assert_uint_eq(count_lines(written()), 20);
+	release_stderr();
+}
+END_TEST
+
+/* ---- The journal ------------------------------------------------------------------ */
+
+/* As systemd.exec(5) has it; stderr is the pipe. */
+static void
+name_journal(int fd, const char *tail)
+{
+	char name[64];
+	struct stat st;
+
+	MUST(fstat(fd, &st) == 0);
+	snprintf(name, sizeof name, "%ju:%ju%s", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino,
+	         tail);
+	setenv("JOURNAL_STREAM", name, 1);
+}
+
+START_TEST(journal_is_told_the_level)
+{
+	capture_stderr();
+	log_open(LOG_TO_STDERR, LOG_DAEMON, LOG_LEVEL_DEBUG);
+	name_journal(captured[1], "");
+	ck_assert(log_stderr_is_journal());
+	say_everything();
+	ck_assert_str_eq(written(), "<3>one\n<4>two\n<6>three\n<7>four\n");
+	log_start_queueing();
+	say_everything();
+	log_stop_queueing();
+	while (log_write_next())
+		continue;
+	ck_assert_str_eq(written(), "<3>one\n<4>two\n<6>three\n<7>four\n");
+	release_stderr();
+}
+END_TEST
+
+START_TEST(stderr_that_is_not_the_journal_is_as_ever)
+{
+	static const char *const bad[] = { "", ":", "1", "x:y", "1:", "0:0" };
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ne(null, -1);
+	capture_stderr();
+	name_journal(null, ""); /* it was connected to it once, but is redirected */
+	ck_assert(!log_stderr_is_journal());
+	log_info("one");
+	ck_assert_str_eq(written(), "amyd: one\n");
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		setenv("JOURNAL_STREAM", bad[i], 1);
+		ck_assert(!log_stderr_is_journal());
+	}
+	unsetenv("JOURNAL_STREAM");
+	ck_assert(!log_stderr_is_journal());
+	close(null);
+	release_stderr();
+}
+END_TEST
+
+/* ---- Threads ---------------------------------------------------------------------- */
 
 static atomic_int reader_tid;
 static atomic_uint nwritten;
@@ -275,6 +423,26 @@ start_reader(void)
 	WAIT_UNTIL(atomic_load(&reader_tid) != 0);
 	return reader;
 }
+
+/* Nobody says anything more: the reader itself looks when the time is over. */
+START_TEST(reader_tells_of_a_flood_when_its_time_is_over)
+{
+	pthread_t reader;
+
+	capture_stderr();
+	reader = start_reader();
+	flood("this one", 0, 10);
+	WAIT_UNTIL(atomic_load(&nwritten) == 10);
+	WAIT_UNTIL(is_asleep(atomic_load(&reader_tid)));
+	written();
+	flood("this one", 10, 30);
+	WAIT_UNTIL(atomic_load(&nwritten) == 11);
+	ck_assert_str_eq(written(), "amyd: 20 more like this: this one is number 29\n");
+	log_stop_queueing();
+	join(reader);
+	release_stderr();
+}
+END_TEST
 
 START_TEST(reader_waits_for_a_message)
 {
@@ -342,7 +510,7 @@ START_TEST(messages_of_several_threads_are_written_whole)
 }
 END_TEST
 
-/* ---- Escaping ---------------------------------------------------------------------- */
+/* ---- Escaping --------------------------------------------------------------------- */
 
 START_TEST(bytes_are_escaped_unless_they_are_plain)
 {
@@ -448,6 +616,11 @@ main(void)
 	    full_queue_that_is_not_passed_drops_nothing,
 	    each_time_it_drops_it_says_so_anew,
 	    queue_goes_round_and_keeps_the_order,
+	    flood_of_one_kind_is_cut_short_and_counted,
+	    what_was_asked_for_is_said_in_full,
+	    journal_is_told_the_level,
+	    stderr_that_is_not_the_journal_is_as_ever,
+	    reader_tells_of_a_flood_when_its_time_is_over,
 	    reader_waits_for_a_message,
 	    messages_of_several_threads_are_written_whole,
 	    bytes_are_escaped_unless_they_are_plain,

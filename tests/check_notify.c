@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -173,10 +174,119 @@ START_TEST(manager_that_does_not_read_is_not_waited_for)
 }
 END_TEST
 
+/* The next datagram is head, a number, and no more. Returns the number. */
+static uint64_t
+expect_number(int fd, const char *head)
+{
+	char buffer[256] = "", *end;
+	size_t nhead = strlen(head);
+	uint64_t n;
+
+	ck_assert_int_gt(recv(fd, buffer, sizeof buffer - 1, 0), 0);
+	ck_assert_int_eq(strncmp(buffer, head, nhead), 0);
+	n = strtoull(buffer + nhead, &end, 10);
+	ck_assert(end > buffer + nhead && *end == '\0');
+	return n;
+}
+
+static uint64_t
+monotonic_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+START_TEST(states_are_spelled_as_sd_notify_has_them)
+{
+	uint64_t before, told;
+	int fd;
+
+	make_folder();
+	fd = listen_at(path);
+	setenv("NOTIFY_SOCKET", path, 1);
+	notify_ready();
+	expect_datagram(fd, "READY=1");
+	before = monotonic_usec();
+	notify_reloading();
+	told = expect_number(fd, "RELOADING=1\nMONOTONIC_USEC=");
+	ck_assert_uint_ge(told, before);
+	ck_assert_uint_le(told, monotonic_usec());
+	notify_stopping(0);
+	ck_assert_uint_gt(expect_number(fd, "STOPPING=1\nEXTEND_TIMEOUT_USEC="), 0);
+	notify_stopping(INT64_C(3650) * 86400000);
+	ck_assert_uint_gt(expect_number(fd, "STOPPING=1\nEXTEND_TIMEOUT_USEC="),
+	                  UINT64_C(3650) * 86400000 * 1000);
+	expect_nothing(fd);
+	close(fd);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(it_is_wanted_if_there_is_a_socket)
+{
+	unsetenv("NOTIFY_SOCKET");
+	ck_assert(!notify_is_wanted());
+	setenv("NOTIFY_SOCKET", "@amyd", 1);
+	ck_assert(notify_is_wanted());
+}
+END_TEST
+
+/* NULL: it is not set. */
+static uint64_t
+watchdog(const char *usec, const char *pid)
+{
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+	if (usec != NULL)
+		setenv("WATCHDOG_USEC", usec, 1);
+	if (pid != NULL)
+		setenv("WATCHDOG_PID", pid, 1);
+	return notify_watchdog_usec();
+}
+
+START_TEST(watchdog_is_ours_if_it_has_our_number_or_none)
+{
+	char own[32], other[32];
+
+	snprintf(own, sizeof own, "%d", (int)getpid());
+	snprintf(other, sizeof other, "%d", (int)getpid() + 1);
+	ck_assert_uint_eq(watchdog(NULL, NULL), 0);
+	ck_assert_uint_eq(watchdog(NULL, own), 0);
+	ck_assert_uint_eq(watchdog("30000000", NULL), 30000000);
+	ck_assert_uint_eq(watchdog("30000000", own), 30000000);
+	ck_assert_uint_eq(watchdog("30000000", other), 0);
+	ck_assert_uint_eq(watchdog("1", own), 1);
+	ck_assert_uint_eq(watchdog("18446744073709551614", own), UINT64_MAX - 1);
+}
+END_TEST
+
+START_TEST(watchdog_that_cannot_be_is_none)
+{
+	static const char *const bad[] = {
+		"", "0", "-1", "x", "1s", " 1", "+1", "18446744073709551615", "18446744073709551616",
+	};
+	char own[32];
+
+	snprintf(own, sizeof own, "%d", (int)getpid());
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		ck_assert_msg(watchdog(bad[i], own) == 0, "%s", bad[i]);
+	ck_assert_uint_eq(watchdog("30000000", ""), 0);
+	ck_assert_uint_eq(watchdog("30000000", "x"), 0);
+	strcat(own, "x");
+	ck_assert_uint_eq(watchdog("30000000", own), 0);
+}
+END_TEST
+
 int
 main(void)
 {
 	return RUN_SUITE("notify",
+	    states_are_spelled_as_sd_notify_has_them,
+	    it_is_wanted_if_there_is_a_socket,
+	    watchdog_is_ours_if_it_has_our_number_or_none,
+	    watchdog_that_cannot_be_is_none,
 	    state_is_one_datagram_to_a_path,
 	    state_is_one_datagram_to_an_abstract_name,
 	    who_did_not_ask_is_not_told,

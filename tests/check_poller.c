@@ -81,7 +81,7 @@ must_rearm(amy_id id, unsigned interest)
 		ck_assert_int_eq(errno, error);                                          \
 	} while (0)
 
-/* ---- Events ------------------------------------------------------------------------ */
+/* ---- Events ----------------------------------------------------------------------- */
 
 START_TEST(one_event_and_nothing_more_until_armed_again)
 {
@@ -266,7 +266,9 @@ START_TEST(reset_is_an_error)
 	ck_assert_uint_eq(events & AMY_ERROR, AMY_ERROR);
 	ck_assert_uint_eq(events & AMY_HUP, AMY_HUP);
 	ck_assert_uint_eq(events & AMY_WRITE, 0);
-	ck_assert_errno((int)read(tcp[0], &data, 1), ECONNRESET);
+	/* libkqueue reads SO_ERROR, which takes the error away. */
+	if (!kernel_is_emulated())
+		ck_assert_errno((int)read(tcp[0], &data, 1), ECONNRESET);
 	close(tcp[0]);
 	stop();
 }
@@ -386,7 +388,7 @@ START_TEST(data_that_arrives_while_disarmed_is_not_lost)
 }
 END_TEST
 
-/* ---- Taking and ending ------------------------------------------------------------- */
+/* ---- Taking and ending ------------------------------------------------------------ */
 
 START_TEST(taken_registration_reports_nothing)
 {
@@ -561,7 +563,7 @@ START_TEST(number_of_a_closed_descriptor_is_no_identity)
 }
 END_TEST
 
-/* ---- Errors ------------------------------------------------------------------------ */
+/* ---- Errors ----------------------------------------------------------------------- */
 
 /* The place that a failed registration would have had goes to the next one. */
 static void
@@ -679,7 +681,7 @@ START_TEST(null_may_be_destroyed)
 }
 END_TEST
 
-/* ---- Waiting ----------------------------------------------------------------------- */
+/* ---- Waiting ---------------------------------------------------------------------- */
 
 START_TEST(wait_for_no_notifications_is_invalid)
 {
@@ -757,10 +759,11 @@ START_TEST(wait_returns_0_when_its_time_has_passed)
 }
 END_TEST
 
-/* ---- Lifetimes --------------------------------------------------------------------- */
+/* ---- Lifetimes -------------------------------------------------------------------- */
 
 START_TEST(poller_is_one_descriptor_and_registrars_are_none)
 {
+	SKIP_UNLESS(!kernel_is_emulated(), "a kqueue of libkqueue is many descriptors");
 	size_t before = count_descriptors();
 	struct amy_registrar *second;
 
@@ -832,7 +835,7 @@ START_TEST(pollers_know_nothing_of_each_other)
 }
 END_TEST
 
-/* ---- Threads ----------------------------------------------------------------------- */
+/* ---- Threads ---------------------------------------------------------------------- */
 
 /* A thread in amy_poller_wait(). */
 struct waiter {

@@ -5,7 +5,7 @@
  * be of a registration that lives, with its own data, on its own descriptor, and of
  * nobody else's at that time.
  *
- * AMY_STRESS=n in the environment makes it n times as long.
+ * A million registrations; AMY_STRESS=n in the environment makes it n times as many.
  */
 #include <errno.h>
 #include <stdatomic.h>
@@ -18,7 +18,7 @@
 
 enum {
 	NTHREADS = 8,
-	NGUESTS = 20000,
+	NGUESTS = 1000000,
 	MAX_LIVE = 48,
 	MAX_TOLD = 4,
 };
@@ -49,7 +49,7 @@ struct guest {
 static struct amy_poller *poller;
 static struct guest *guests;
 static unsigned nguests;
-static atomic_uint narrived, nended, ntaken;
+static atomic_uint narrived, nended, ntaken, ncancelled;
 static atomic_int nlive;
 
 /* For one thread. */
@@ -110,15 +110,14 @@ guest_hold(struct guest *guest)
 	MUST(!atomic_exchange(&guest->held, true));
 }
 
+/* Its registration has ended. */
 static void
-guest_end(struct host *host, struct guest *guest)
+guest_leave(struct host *host, struct guest *guest)
 {
 	uint32_t token;
 
 	MUST(read(guest->fds[0], &token, sizeof token) == sizeof token);
 	MUST(token == guest->token);
-	atomic_store(&guest->state, GUEST_ENDED);
-	MUST(amy_registrar_deregister(host->registrar, guest->id) == 0);
 	MUST(close(guest->fds[0]) == 0);
 	if (!guest->is_hung_up)
 		MUST(close(guest->fds[1]) == 0);
@@ -127,6 +126,14 @@ guest_end(struct host *host, struct guest *guest)
 	MUST(errno == EINVAL);
 	atomic_fetch_sub(&nlive, 1);
 	atomic_fetch_add(&nended, 1);
+}
+
+static void
+guest_end(struct host *host, struct guest *guest)
+{
+	atomic_store(&guest->state, GUEST_ENDED);
+	MUST(amy_registrar_deregister(host->registrar, guest->id) == 0);
+	guest_leave(host, guest);
 }
 
 /* Its token is still to be read: armed again, it is told of again. */
@@ -165,26 +172,63 @@ serve_whoever_calls(struct host *host)
 }
 
 /* One of those who came last; it may have been ended, or be busy. */
-static void
-take_somebody(struct host *host)
+static struct guest *
+somebody(struct host *host)
 {
 	unsigned arrived = atomic_load(&narrived);
 	unsigned newest = arrived < nguests ? arrived : nguests;
 	unsigned back = random_below(&host->random, 2 * MAX_LIVE);
-	struct guest *guest = newest > back ? &guests[newest - back - 1] : &guests[0];
+
+	return newest > back ? &guests[newest - back - 1] : &guests[0];
+}
+
+/*
+ * It was not to be had, for a good reason. Who cancels it ends it first, and notes that in the
+ * guest a moment later.
+ */
+static void
+guest_is_not_armed(const struct guest *guest)
+{
+	MUST(errno == EBUSY || errno == EINVAL);
+	if (errno == EINVAL)
+		WAIT_UNTIL(atomic_load(&guest->state) == GUEST_ENDED);
+}
+
+static void
+take_somebody(struct host *host)
+{
+	struct guest *guest = somebody(host);
 	amy_id id = atomic_load(&guest->known_id);
 
 	if (id == 0)
 		return;
 	errno = 0;
 	if (amy_registrar_take(host->registrar, id) == -1) {
-		MUST(errno == EBUSY || errno == EINVAL);
-		MUST(errno == EBUSY || atomic_load(&guest->state) == GUEST_ENDED);
+		guest_is_not_armed(guest);
 		return;
 	}
 	guest_hold(guest);
 	atomic_fetch_add(&ntaken, 1);
 	guest_serve(host, guest);
+}
+
+static void
+cancel_somebody(struct host *host)
+{
+	struct guest *guest = somebody(host);
+	amy_id id = atomic_load(&guest->known_id);
+
+	if (id == 0 || random_below(&host->random, 8) != 0)
+		return;
+	errno = 0;
+	if (amy_registrar_cancel(host->registrar, id) == -1) {
+		guest_is_not_armed(guest);
+		return;
+	}
+	guest_hold(guest);
+	atomic_store(&guest->state, GUEST_ENDED);
+	atomic_fetch_add(&ncancelled, 1);
+	guest_leave(host, guest);
 }
 
 static void *
@@ -197,6 +241,7 @@ host_run(void *argument)
 	while (atomic_load(&nended) < nguests) {
 		guest_arrive(host);
 		take_somebody(host);
+		cancel_somebody(host);
 		serve_whoever_calls(host);
 	}
 	amy_registrar_destroy(host->registrar);
@@ -231,6 +276,7 @@ START_TEST(registrations_come_and_go_on_many_threads)
 
 	ck_assert_uint_eq(atomic_load(&nended), nguests);
 	ck_assert_uint_gt(atomic_load(&ntaken), 0);
+	ck_assert_uint_gt(atomic_load(&ncancelled), 0);
 	ck_assert_int_eq(atomic_load(&nlive), 0);
 	for (unsigned i = 0; i < nguests; i++)
 		MUST(atomic_load(&guests[i].state) == GUEST_ENDED);

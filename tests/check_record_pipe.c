@@ -77,7 +77,7 @@ read_all(void)
 		read_batch(RECORD_PIPE_MAX_BATCH);
 }
 
-/* ---- One thread -------------------------------------------------------------------- */
+/* ---- One thread ------------------------------------------------------------------- */
 
 START_TEST(records_come_as_they_were_sent)
 {
@@ -158,7 +158,7 @@ START_TEST(there_are_no_more_descriptors)
 }
 END_TEST
 
-/* ---- The promise: capacity records fit, however they are batched ------------------- */
+/* ---- The promise: capacity records fit, however they are batched ------------------ */
 
 /* Sizes that fill the kernel's pages badly: 256 records are one page. */
 static const struct {
@@ -257,7 +257,7 @@ START_TEST(large_pipe_holds_a_record_of_every_client)
 }
 END_TEST
 
-/* ---- Several threads --------------------------------------------------------------- */
+/* ---- Several threads -------------------------------------------------------------- */
 
 static atomic_int waiter_tid;
 

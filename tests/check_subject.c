@@ -200,6 +200,37 @@ START_TEST(any_text_is_judged_by_the_rules)
 }
 END_TEST
 
+START_TEST(name_is_one_token_of_64_bytes)
+{
+	static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	                           "0123456789_:/=+-";
+	char name[66];
+
+	memset(name, 'n', sizeof name);
+	ck_assert_pstr_eq(subject_check_name(BYTES("alice")), NULL);
+	ck_assert_pstr_eq(subject_check_name(BYTES("a")), NULL);
+	ck_assert_pstr_eq(subject_check_name(name, 63), NULL);
+	ck_assert_pstr_eq(subject_check_name(name, 64), NULL);
+	ck_assert_pstr_eq(subject_check_name(name, 65), "longer than 64 bytes");
+	ck_assert_pstr_eq(subject_check_name(name, 66), "longer than 64 bytes");
+	ck_assert_pstr_eq(subject_check_name(name, 0), MISSING);
+	ck_assert_pstr_eq(subject_check_name(NULL, 0), MISSING);
+	ck_assert_pstr_eq(subject_check_name("a.b", 1), NULL);
+	for (int byte = 0; byte < 256; byte++) {
+		bool is_good_byte = memchr(good, byte, sizeof good - 1) != NULL;
+
+		for (size_t i = 0; i < 3; i++) {
+			memset(name, 'n', 3);
+			name[i] = (char)byte;
+			ck_assert_pstr_eq(subject_check_name(name, 3),
+			                  is_good_byte ? NULL
+			                               : "a name has bytes other than "
+			                                 "[A-Za-z0-9_:/=+-]");
+		}
+	}
+}
+END_TEST
+
 START_TEST(reserved_is_amyd_and_what_is_below_it)
 {
 	ck_assert(subject_is_reserved(BYTES("_amyd")));
@@ -260,6 +291,297 @@ START_TEST(as_many_tokens_as_may_be_are_split)
 }
 END_TEST
 
+/* ---- Patterns --------------------------------------------------------------------- */
+
+/* Both are good. */
+static bool
+matches(const char *pattern, const char *subject)
+{
+	struct subject_tokens of_pattern, of_subject;
+
+	subject_split(pattern, strlen(pattern), &of_pattern);
+	subject_split(subject, strlen(subject), &of_subject);
+	return subject_matches(&of_pattern, &of_subject);
+}
+
+/* The same whichever is named first. */
+static bool
+overlap(const char *a, const char *b)
+{
+	struct subject_tokens of_a, of_b;
+	bool is_so;
+
+	subject_split(a, strlen(a), &of_a);
+	subject_split(b, strlen(b), &of_b);
+	is_so = subject_overlaps(&of_a, &of_b);
+	MUST(subject_overlaps(&of_b, &of_a) == is_so);
+	return is_so;
+}
+
+START_TEST(pattern_matches_these_subjects)
+{
+	static const struct {
+		const char *pattern, *subject;
+		bool is_match;
+	} pairs[] = {
+		{ "a", "a", true },
+		{ "a", "b", false },
+		{ "a", "A", false },
+		{ "a", "aa", false },
+		{ "aa", "a", false },
+		{ "a", "a.a", false },
+		{ "a.b", "a", false },
+		{ "a.b", "a.b", true },
+		{ "*", "a", true },
+		{ "*", "a.b", false },
+		{ "*.*", "a", false },
+		{ "*.*", "a.b", true },
+		{ "a.*", "a.b", true },
+		{ "a.*", "a", false },
+		{ "a.*", "b.b", false },
+		{ "a.*", "a.b.c", false },
+		{ "a.*.c", "a.b.c", true },
+		{ "a.*.c", "a.b.d", false },
+		{ ">", "a", true },
+		{ ">", "a.b.c", true },
+		{ "a.>", "a", false },
+		{ "a.>", "a.b", true },
+		{ "a.>", "a.b.c.d", true },
+		{ "a.>", "b.b", false },
+		{ "*.>", "a", false },
+		{ "*.>", "a.b", true },
+		{ "a.*.>", "a.b", false },
+		{ "a.*.>", "a.b.c", true },
+		{ ">", "0.1.2.3.4.5.6.7.8.9.A.B.C.D.E.F", true },
+		{ "*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.>", "0.1.2.3.4.5.6.7.8.9.A.B.C.D.E.F", true },
+		{ "*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.F", "0.1.2.3.4.5.6.7.8.9.A.B.C.D.E.F", true },
+		{ "*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.E", "0.1.2.3.4.5.6.7.8.9.A.B.C.D.E.F", false },
+	};
+
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+		ck_assert_msg(matches(pairs[i].pattern, pairs[i].subject) == pairs[i].is_match,
+		              "%s, %s", pairs[i].pattern, pairs[i].subject);
+}
+END_TEST
+
+START_TEST(wildcard_in_front_does_not_match_the_daemons_own)
+{
+	ck_assert(!matches(">", "_amyd"));
+	ck_assert(!matches("*", "_amyd"));
+	ck_assert(!matches(">", "_amyd.client.up"));
+	ck_assert(!matches("*.>", "_amyd.client.up"));
+	ck_assert(!matches("*.client.up", "_amyd.client.up"));
+	ck_assert(matches("_amyd", "_amyd"));
+	ck_assert(matches("_amyd.>", "_amyd.client.up"));
+	ck_assert(matches("_amyd.*.up", "_amyd.client.up"));
+	/* Only that very token, and only there. */
+	ck_assert(matches(">", "_amydx.a"));
+	ck_assert(matches("*", "_amy"));
+	ck_assert(matches("*", "_AMYD"));
+	ck_assert(matches("a.*", "a._amyd"));
+	ck_assert(matches("a.>", "a._amyd"));
+	ck_assert(matches("*.*", "a._amyd"));
+}
+END_TEST
+
+START_TEST(patterns_overlap_if_one_subject_is_for_both)
+{
+	static const struct {
+		const char *a, *b;
+		bool is_overlap;
+	} pairs[] = {
+		{ "a", "a", true },
+		{ "a", "b", false },
+		{ "a", "*", true },
+		{ "*", "*", true },
+		{ "a.*", "*.b", true },
+		{ "a.*", "b.*", false },
+		{ "a.*.c", "a.b.*", true },
+		{ "a.*.c", "a.*.d", false },
+		{ "a.>", "a", false },
+		{ "a.>", "a.b", true },
+		{ "a.>", "*.*.c", true },
+		{ "a.>", "a.>", true },
+		{ "a.>", "b.>", false },
+		{ ">", "a.b.c", true },
+		{ ">", "*", true },
+		{ ">", ">", true },
+		{ "*.*.>", "a.>", true },
+		{ "*.*.>", "a.*", false },
+		{ "a.b.>", "a.c.>", false },
+		{ "_amyd", ">", false },
+		{ "_amyd.>", ">", false },
+		{ "_amyd.>", "*.>", false },
+		{ "_amyd.>", "_amyd.client.*", true },
+		{ "a._amyd", "a.*", true },
+		{ "a._amyd", "*.>", true },
+		{ "_amydx", ">", true },
+	};
+
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
+		ck_assert_msg(overlap(pairs[i].a, pairs[i].b) == pairs[i].is_overlap, "%s, %s",
+		              pairs[i].a, pairs[i].b);
+}
+END_TEST
+
+/* "aaa.*.>" and "*.bbb", together as long as the longest subject, or a byte longer. */
+START_TEST(subject_for_both_must_not_be_too_long)
+{
+	for (size_t length = 127; length <= 128; length++) {
+		char a[256] = "", b[256] = "*.";
+
+		memset(a, 'a', 127);
+		strcpy(a + 127, ".*");
+		memset(b + 2, 'b', length);
+		ck_assert(overlap(a, b) == (length == 127));
+		strcpy(a + 127, ".>");
+		ck_assert(overlap(a, b) == (length == 127));
+		/* A token more. */
+		strcpy(b + 2 + length - 2, ".c");
+		ck_assert(overlap(a, b) == (length == 127));
+		strcpy(a + 127, ".*.>");
+		ck_assert(overlap(a, b) == (length == 127));
+	}
+}
+END_TEST
+
+/* By recursion, over the bytes. */
+static bool
+naive_matches(const char *pattern, const char *subject)
+{
+	size_t npattern = strcspn(pattern, "."), nsubject = strcspn(subject, ".");
+
+	if (*pattern == '>')
+		return true;
+	if (*pattern != '*' &&
+	    (npattern != nsubject || strncmp(pattern, subject, npattern) != 0))
+		return false;
+	if (pattern[npattern] == '\0' || subject[nsubject] == '\0')
+		return pattern[npattern] == subject[nsubject];
+	return naive_matches(pattern + npattern + 1, subject + nsubject + 1);
+}
+
+static bool
+naive_matches_any(const char *pattern, const char *subject)
+{
+	if (*pattern == '*' || *pattern == '>')
+		if (strcmp(subject, "_amyd") == 0 || strncmp(subject, "_amyd.", 6) == 0)
+			return false;
+	return naive_matches(pattern, subject);
+}
+
+/* Of few tokens, lest nothing ever match. */
+static void
+random_subject(uint64_t *random, uint32_t max_tokens, bool is_pattern, char *text)
+{
+	static const char *const tokens[] = { "a", "b", "ab", "_amyd", "*", "*", ">" };
+	uint32_t ntokens = 1 + random_below(random, max_tokens);
+
+	*text = '\0';
+	for (uint32_t i = 0; i < ntokens; i++) {
+		/* '>' only at the end. */
+		uint32_t nchoices = !is_pattern ? 4 : i + 1 == ntokens ? 7 : 6;
+
+		strcat(text, i == 0 ? "" : ".");
+		strcat(text, tokens[random_below(random, nchoices)]);
+	}
+}
+
+START_TEST(any_pattern_matches_as_a_naive_one_does)
+{
+	unsigned nmatches = 0;
+
+	for (uint64_t seed = 1; seed <= 50000; seed++) {
+		char pattern[128], subject[128];
+		uint64_t random = seed;
+		bool is_match;
+
+		random_subject(&random, random_below(&random, 2) == 0 ? 4 : 16, true, pattern);
+		random_subject(&random, random_below(&random, 2) == 0 ? 4 : 16, false, subject);
+		is_match = matches(pattern, subject);
+		if (is_match != naive_matches_any(pattern, subject))
+			ck_abort_msg("seed %llu: %s, %s", (unsigned long long)seed, pattern,
+			             subject);
+		nmatches += is_match;
+	}
+	ck_assert_uint_gt(nmatches, 1000);
+}
+END_TEST
+
+/* All subjects of up to 4 of these tokens: "c" stands for any that no pattern has. */
+#define NSUBJECTS (4 + 16 + 64 + 256)
+
+static void
+nth_subject(unsigned n, char *text)
+{
+	static const char *const tokens[] = { "a", "b", "_amyd", "c" };
+	unsigned ntokens = 1, ntexts = 4;
+
+	for (; n >= ntexts; ntexts *= 4) {
+		n -= ntexts;
+		ntokens++;
+	}
+	*text = '\0';
+	for (; ntokens > 0; ntokens--, n /= 4) {
+		strcat(text, tokens[n % 4]);
+		strcat(text, ntokens > 1 ? "." : "");
+	}
+}
+
+static bool
+is_one_for_both(const struct subject_tokens *subjects, const char *a, const char *b)
+{
+	struct subject_tokens of_a, of_b;
+
+	subject_split(a, strlen(a), &of_a);
+	subject_split(b, strlen(b), &of_b);
+	for (unsigned i = 0; i < NSUBJECTS; i++)
+		if (subject_matches(&of_a, &subjects[i]) && subject_matches(&of_b, &subjects[i]))
+			return true;
+	return false;
+}
+
+static void
+random_pattern(uint64_t *random, char *text)
+{
+	static const char *const tokens[] = { "a", "b", "_amyd", "*", "*", ">" };
+	uint32_t ntokens = 1 + random_below(random, 4);
+
+	*text = '\0';
+	for (uint32_t i = 0; i < ntokens; i++) {
+		strcat(text, i == 0 ? "" : ".");
+		strcat(text, tokens[random_below(random, i + 1 == ntokens ? 6 : 5)]);
+	}
+}
+
+START_TEST(any_patterns_overlap_as_trying_all_subjects_says)
+{
+	static char texts[NSUBJECTS][32];
+	static struct subject_tokens subjects[NSUBJECTS];
+	unsigned noverlaps = 0;
+
+	for (unsigned i = 0; i < NSUBJECTS; i++) {
+		nth_subject(i, texts[i]);
+		subject_split(texts[i], strlen(texts[i]), &subjects[i]);
+		MUST(subject_check(texts[i], strlen(texts[i])) == NULL);
+	}
+	for (uint64_t seed = 1; seed <= 10000; seed++) {
+		uint64_t random = seed;
+		char a[32], b[32];
+		bool is_overlap;
+
+		random_pattern(&random, a);
+		random_pattern(&random, b);
+		is_overlap = overlap(a, b);
+		if (is_overlap != is_one_for_both(subjects, a, b))
+			ck_abort_msg("seed %llu: %s, %s", (unsigned long long)seed, a, b);
+		noverlaps += is_overlap;
+	}
+	ck_assert_uint_gt(noverlaps, 1000);
+	ck_assert_uint_lt(noverlaps, 9000);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -270,7 +592,14 @@ main(void)
 	    subject_has_16_tokens_at_most,
 	    what_follows_the_text_is_not_looked_at,
 	    any_text_is_judged_by_the_rules,
+	    name_is_one_token_of_64_bytes,
 	    reserved_is_amyd_and_what_is_below_it,
 	    tokens_are_split_at_dots,
-	    as_many_tokens_as_may_be_are_split);
+	    as_many_tokens_as_may_be_are_split,
+	    pattern_matches_these_subjects,
+	    wildcard_in_front_does_not_match_the_daemons_own,
+	    patterns_overlap_if_one_subject_is_for_both,
+	    subject_for_both_must_not_be_too_long,
+	    any_pattern_matches_as_a_naive_one_does,
+	    any_patterns_overlap_as_trying_all_subjects_says);
 }

@@ -1,15 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# What amyd-protocol(7) and the README show as typed is what happens, byte for byte.
+# What the manual pages and the README show as typed is what happens, byte for byte.
 #
-# A conversation is commands behind "$ ", each with its output on the lines below. In the page
-# it stands in the block behind .\" conversation, in the README it is indented by 4 spaces. A
-# command that ends in ">FILE &" goes on in the background, once there is a line in the file.
-# "cat FILE" is repeated until it shows what it should. The daemon has etc/amyd.conf, but for
-# the ports, which are replaced here and there.
+# A conversation is commands behind "$ ", each with its output on the lines below; "> " goes on
+# with a command. In a page it stands in the block behind .\" conversation, in the README it is
+# indented by 4 spaces. A command that ends in "&" goes on in the background, once there is a
+# line in each file that it writes. One that reads such a file is repeated until it shows what
+# it should.
+#
+# The daemon has etc/amyd.conf, but for the ports, which are replaced here and there. For the
+# pages, the listeners "in" and "out" are uncommented, and each conversation has a new daemon.
+# The README is read from top to bottom, as a tour: it has one daemon, and one folder.
 . "${top_srcdir:-.}/tests/lib.sh"
 
 need nc.openbsd
+
+home=$PWD
+folder=none
+
+# ---- Conversations -------------------------------------------------------------------
 
 # All conversations of a page or the README: $work/NAME.N
 conversations_of_page()
@@ -35,15 +44,56 @@ conversations_of_text()
 	' "$2"
 }
 
-nc()
+# ---- Commands ------------------------------------------------------------------------
+
+# One that hangs is a failure of the test, not its end.
+make_nc()
 {
-	timeout -k 5 120 nc.openbsd "$@"
+	mkdir "$work/bin"
+	printf '#!/bin/sh\nexec timeout -k 5 120 nc.openbsd "$@"\n' >"$work/bin/nc"
+	chmod +x "$work/bin/nc"
+	PATH=$work/bin:$PATH
 }
 
 here()
 {
-	sed -e "s/127\.0\.0\.1 2693/127.0.0.1 $main_port/g" \
-	    -e "s/127\.0\.0\.1 2694/127.0.0.1 $echo_port/g"
+	sed -e "s/127\.0\.0\.1 2693/127.0.0.1 $(port main)/g" \
+	    -e "s/127\.0\.0\.1 2694/127.0.0.1 $(port echo)/g" \
+	    -e "s/127\.0\.0\.1 2695/127.0.0.1 $(port in)/g" \
+	    -e "s/127\.0\.0\.1 2696/127.0.0.1 $(port out)/g"
+}
+
+# The files that a command writes, as far as they are files.
+written_by()
+{
+	local file
+
+	printf '%s\n' "$1" | grep -oE '(>|tee )[a-z.]+' | sed -e 's/^>//' -e 's/^tee //' |
+	while read -r file; do
+		[ -p "$file" ] || echo "$file"
+	done
+}
+
+run_in_background()
+{
+	local file written
+
+	written=$(written_by "$1")
+	for file in $written; do
+		rm -f "$file"
+	done
+	eval "$1"
+	children="$children $!"
+	for file in $written; do
+		echo "$file" >>"$work/written"
+		wait_until has_lines "$file" 1 || echo "nothing in $file" >>"$work/actual"
+	done
+}
+
+# It reads what is written in the background.
+is_waiting()
+{
+	grep -o '[a-z.]*' "$work/command" | grep -qxFf "$work/written"
 }
 
 shows_as_expected()
@@ -55,21 +105,18 @@ shows_as_expected()
 # Run the command in $work/command; what it should show is in $work/expected.
 replay()
 {
-	local command file
+	local command
 
 	command=$(here <"$work/command")
+	: >"$work/actual"
 	case $command in
-	*'&')
-		file=$(printf '%s\n' "$command" | sed -n 's/.*>\([^ ]*\) &$/\1/p')
-		eval "$command"
-		children="$children $!"
-		: >"$work/actual"
-		wait_until has_lines "$file" 1 || echo "nothing in $file" >"$work/actual"
-		;;
-	'cat '*)
-		wait_until shows_as_expected "$command" ;;
+	*'&') run_in_background "$command" ;;
 	*)
-		shows_as_expected "$command" ;;
+		if is_waiting; then
+			wait_until shows_as_expected "$command"
+		else
+			shows_as_expected "$command"
+		fi ;;
 	esac
 	cmp -s "$work/expected" "$work/actual" && return
 	printf '$ %s\n' "$command"
@@ -86,13 +133,11 @@ try()
 	rm -f "$work/command"
 }
 
-# try_conversation WORDS FILE, in a folder of its own
+# try_conversation WORDS FILE, in the current folder
 try_conversation()
 {
 	local line
 
-	mkdir "$2.folder"
-	cd "$2.folder" || exit 99
 	ncommands=0
 	while IFS= read -r line <&3; do
 		case $line in
@@ -100,6 +145,8 @@ try_conversation()
 			try "$1"
 			printf '%s\n' "${line#??}" >"$work/command"
 			: >"$work/expected" ;;
+		'> '*)
+			printf '%s\n' "${line#??}" >>"$work/command" ;;
 		*)
 			printf '%s\n' "$line" >>"$work/expected" ;;
 		esac
@@ -107,27 +154,77 @@ try_conversation()
 	try "$1"
 }
 
-# try_all WORDS NAME LEAST: all conversations of that name, and so many there should be
-try_all()
+# ---- Daemons and folders -------------------------------------------------------------
+
+# begin FOLDER CONF: a new daemon, and a new folder
+begin()
+{
+	start_daemon <"$2"
+	mkdir "$1"
+	cd "$1" || exit 99
+	folder=$(pwd -P)
+	: >"$work/written"
+}
+
+# End what goes on in the background. True: nothing does.
+is_quiet()
+{
+	local link pid result=0
+
+	for link in /proc/[0-9]*/cwd; do
+		[ "$(readlink "$link")" = "$folder" ] || continue
+		pid=${link#/proc/}
+		kill -KILL "${pid%/cwd}"
+		result=1
+	done 2>/dev/null
+	return $result
+}
+
+end()
+{
+	cd "$home" || exit 99
+	wait_until is_quiet || exit 99
+	stop_daemon "$1: the daemon ends well"
+}
+
+trap 'cd "$home"; is_quiet; clean_up' EXIT
+
+# try_page PAGE NAME LEAST: all its conversations, and so many there should be
+try_page()
 {
 	local n=0
 
+	conversations_of_page "$2" "$top_srcdir/man/$1"
 	while [ -e "$work/$2.$((n + 1))" ]; do
 		n=$((n + 1))
+		begin "$work/$2.$n.folder" "$work/page.conf"
 		try_conversation "$1, conversation $n" "$work/$2.$n"
+		end "$1, conversation $n"
 	done
 	check "$1 has conversations" test "$n" -ge "$3"
 }
 
-sed -e 's/127\.0\.0\.1:2693"/127.0.0.1:0"/' -e 's/127\.0\.0\.1:2694"/127.0.0.1:0"/' \
-    "$top_srcdir/etc/amyd.conf" >"$work/example.conf"
-start_daemon <"$work/example.conf"
-main_port=$(port main)
-echo_port=$(port echo)
+try_readme()
+{
+	local n=0
 
-conversations_of_page page "$top_srcdir/man/amyd-protocol.7"
-conversations_of_text readme "$top_srcdir/README"
-try_all "amyd-protocol(7)" page 5
-try_all "the README" readme 3
-stop_daemon
+	conversations_of_text readme "$top_srcdir/README"
+	begin "$work/readme.folder" "$work/example.conf"
+	while [ -e "$work/readme.$((n + 1))" ]; do
+		n=$((n + 1))
+		try_conversation "the README, conversation $n" "$work/readme.$n"
+	done
+	end "the README"
+	check "the README has conversations" test "$n" -ge "$1"
+}
+
+# --------------------------------------------------------------------------------------
+
+make_nc
+sed 's/127\.0\.0\.1:269[0-9]"/127.0.0.1:0"/' "$top_srcdir/etc/amyd.conf" >"$work/example.conf"
+sed -e '/^# listen in /,/^# }/s/^# //' -e '/^# listen out /,/^# }/s/^# //' \
+    "$work/example.conf" >"$work/page.conf"
+try_page amyd-protocol.7 protocol 20
+try_page amyd.8 daemon 1
+try_readme 6
 done_testing

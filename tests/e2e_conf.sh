@@ -51,6 +51,7 @@ write_conf()
 {
 	case $1 in
 	listen) printf 'listen a { address = "%s" }\n\nlisten b {\n%s\n}\n' "$work/sock" "$2" ;;
+	history | rule) printf '# a comment\n\n%s a {\n%s\n}\n' "$1" "$2" ;;
 	log) printf '# a comment\n\nlog {\n%s\n}\n' "$2" ;;
 	*) printf '\n# a comment\n\n%s\n' "$2" ;;
 	esac >"$conf"
@@ -80,7 +81,7 @@ log|to = ""
 log|facility = "kern"
 log|level = "loud"
 log|colour = "red"
-listen|address = "127.0.0.1:0"  mode = "publish"
+listen|address = "127.0.0.1:0"  mode = "subscribers"
 listen|address = "127.0.0.1:0"  mode = "Echo"
 listen|address = "127.0.0.1:0"  access = "rw"
 listen|address = "127.0.0.1:0"  access = "0888"
@@ -106,6 +107,66 @@ listen|address = "127.0.0.1:0"  max_subs = 1000001
 listen|address = "127.0.0.1:0"  max_subs = 4294967297
 listen|address = "127.0.0.1:0"  open = perhaps
 listen|address = "127.0.0.1:0"  max_lines = "64K"
+listen|address = "127.0.0.1:0"  slow = "wait"
+listen|address = "127.0.0.1:0"  slow = ""
+listen|address = "127.0.0.1:0"  slow_time = "60"
+listen|address = "127.0.0.1:0"  slow_time = "-1s"
+listen|address = "127.0.0.1:0"  slow_time = "3651d"
+listen|address = "127.0.0.1:0"  idle_time = "10"
+listen|address = "127.0.0.1:0"  idle_time = "31d"
+listen|address = "127.0.0.1:0"  line_time = "-1s"
+listen|address = "127.0.0.1:0"  line_time = "721h"
+listen|address = "127.0.0.1:0"  per_ip = -1
+listen|address = "127.0.0.1:0"  per_ip = 32001
+listen|address = "127.0.0.1:0"  accept_rate = -1
+listen|address = "127.0.0.1:0"  accept_rate = 4294967297
+listen|address = "127.0.0.1:0"  line_rate = 10000001
+listen|address = "127.0.0.1:0"  line_rate = fast
+listen|address = "127.0.0.1:0"  slow_time = "18446744073709551617ms"
+listen|address = "127.0.0.1:0"  slow_time = "never"
+listen|address = "127.0.0.1:0"  mode = "publish"  subject = ""
+listen|address = "127.0.0.1:0"  mode = "publish"  subject = "log.>"
+listen|address = "127.0.0.1:0"  mode = "publish"  subject = "log..in"
+listen|address = "127.0.0.1:0"  mode = "publish"  subject = "_amyd.in"
+listen|address = "127.0.0.1:0"  mode = "publish"  subject = "a"  eof_line = "keep"
+listen|address = "127.0.0.1:0"  mode = "subscribe"  pattern = ""
+listen|address = "127.0.0.1:0"  mode = "subscribe"  pattern = "log.>.in"
+listen|address = "127.0.0.1:0"  mode = "subscribe"  pattern = "a"  history = -1
+listen|address = "127.0.0.1:0"  mode = "subscribe"  pattern = "a"  history = 1000001
+listen|address = "127.0.0.1:0"  mode = "subscribe"  pattern = "a"  history = 4294967297
+history|match = ""
+history|match = "log.>.x"
+history|match = "a"  lines = 0
+history|match = "a"  lines = -1
+history|match = "a"  lines = 10000001
+history|match = "a"  lines = 4294967297
+history|match = "a"  bytes = "0"
+history|match = "a"  bytes = "4095"
+history|match = "a"  bytes = "17179869185G"
+history|match = "a"  colour = "red"
+rule|match = "a b"
+rule|match = "a"  regex = "foo("
+rule|match = "a"  regex = "[z-a]"
+rule|match = "a"  regex = "(*UTF)a"
+rule|match = "a"  to = { "subject:b", "alert" }
+rule|match = "a"  to = { "subject:" }
+rule|match = "a"  to = { "subject:_amyd.a" }
+rule|match = "a"  to = { "subject:b.*" }
+rule|match = "a"  to = { "file:log" }
+rule|match = "a"  to = { "file:/var/" }
+rule|match = "a"  to = { "syslog:local3" }
+rule|match = "a"  to = { "syslog:local8.err" }
+rule|match = "a"  to = { "syslog:local3.loud" }
+rule|match = "a"  to = { "tcp:127.0.0.1" }
+rule|match = "a"  to = { "tcp::5140" }
+rule|match = "a"  to = { "tcp:127.0.0.1:0" }
+rule|match = "a"  to = { "tcp:127.0.0.1:65536" }
+rule|match = "a"  to = { "tcp:127.0.0.1:4294967297" }
+rule|match = "a"  to = { "tcp:::1:5140" }
+rule|match = "a"  queue = "4095"
+rule|match = "a"  queue = "513M"
+rule|match = "a"  stop = perhaps
+rule|match = "a"  target = "subject:b"
 listen|address = "127.0.0.1"
 listen|address = ":0"
 listen|address = ""
@@ -132,6 +193,48 @@ refused "the path of a Unix socket that is too long is refused" 78 "^amyd: $conf
 # What is a matter of the whole section is told at its beginning or its end.
 write_conf listen 'mode = "echo"'
 refused "a listener without an address is refused" 78 "^amyd: $conf:[345]: .*address" -t
+write_conf listen 'address = "127.0.0.1:0"  mode = "publish"'
+refused "a publish listener without a subject is refused" 78 "^amyd: $conf:[345]: .*subject = " -t
+write_conf listen 'address = "127.0.0.1:0"  mode = "subscribe"'
+refused "a subscribe listener without a pattern is refused" 78 "^amyd: $conf:[345]: .*pattern = " -t
+for option in 'subject = "a"' 'eof_line = "drop"' 'pattern = "a"' 'history = 1'; do
+	write_conf listen "address = \"127.0.0.1:0\"  $option"
+	refused "$option is refused on a command listener" 78 \
+	    "^amyd: $conf:[345]: .*${option%% *} is for mode = .*remove it" -t
+done
+write_conf history 'lines = 1'
+refused "a history without a match is refused" 78 "^amyd: $conf:[345]: history a: .*match = " -t
+write_conf rule 'to = { "subject:b" }'
+refused "a rule without a match is refused" 78 "^amyd: $conf:[345]: rule a: .*match = " -t
+write_conf rule 'match = "a"'
+refused "a rule without a target is refused" 78 "^amyd: $conf:[345]: rule a: .*to = " -t
+write_conf rule 'match = "a"  to = { }'
+refused "a rule with an empty list of targets is refused" 78 "^amyd: $conf:[345]: rule a: .*to = " -t
+write_conf rule 'match = "a"  to = { "subject:a" }'
+refused "a rule that hands on to itself is refused" 78 \
+    "^amyd: $conf:[345]: rule a: subject:a goes to rule a, .*loop" -t
+printf '%s\n' 'rule a { match = "x.>"  to = { "subject:y" } }' 'rule b { match = "y"  to = { "subject:x.1" } }' \
+    >"$conf"
+refused "two rules that hand on to each other are refused" 78 \
+    "^amyd: $conf:1: rule a: subject:y goes to rule b, where subject:x.1 goes to rule a, .*loop" -t
+for i in 0 1 2 3 4 5 6 7 8 9; do
+	echo "rule r$i { match = \"s$i\"  to = { \"subject:s$((i + 1))\" } }"
+done >"$conf"
+refused "a chain of ten rules is refused" 78 "^amyd: $conf:1: rule r0: subject:s1 .*shorter" -t
+sed -i 1d "$conf"
+try "$amyd" -t -c "$conf"
+is "a chain of nine is taken" 0 "$status"
+seq 65 | sed 's/.*/rule r& { match = "a"  to = { "subject:b" } }/' >"$conf"
+refused "a 65th rule is refused" 78 "^amyd: $conf:65: rule r65: .*64" -t
+sed -i 65d "$conf"
+try "$amyd" -t -c "$conf"
+is "64 rules are taken" 0 "$status"
+for section in history rule; do
+	for i in 1 2; do
+		echo "$section a { match = \"a\"  $([ $section = history ] || echo 'to = { "subject:b" }') }"
+	done >"$conf"
+	refused "two sections $section of one name are refused" 78 "^amyd: $conf:2: " -t
+done
 for address in '*:0' '0.0.0.0:0' '[::]:0'; do
 	write_conf listen "address = \"$address\""
 	refused "$address is refused without open = true" 78 "^amyd: $conf:[345]: .*open = true" -t
@@ -221,6 +324,16 @@ is "an empty file is a configuration" "0 configuration OK" "$status $(cat "$work
 printf 'handlers = 64\nmax_clients = 32000\nlog { level = "debug" }\n' >"$conf"
 try "$amyd" -t -c "$conf"
 is "so is one with the largest values" "0 configuration OK" "$status $(cat "$work/stdout")"
+cat >"$conf" <<'END'
+listen in  { address = "127.0.0.1:0"  mode = "publish"  subject = "log.in"  eof_line = "publish" }
+listen out { address = "127.0.0.1:0"  mode = "subscribe"  pattern = "log.>"  history = 1000000 }
+listen cut { address = "127.0.0.1:0"  slow = "cut"  slow_time = "0" }
+history logs { match = "log.>"  lines = 10000000  bytes = "4K" }
+rule errors { match = "log.>"  regex = '\s5\d\d\s|ERROR'  to = { "subject:alert", "syslog:local3.err" } }
+rule all    { match = ">"  to = { "file:/nowhere/all.log", "tcp:[::1]:5140" }  queue = "512M"  stop = true }
+END
+try "$amyd" -t -c "$conf"
+is "so is one with everything" "0 configuration OK" "$status $(cat "$work/stdout")"
 try "$amyd" -t -c "$top_srcdir/etc/amyd.conf"
 is "so is the example that is installed" "0 configuration OK" "$status $(cat "$work/stdout")"
 sed 's/^# *//' "$top_srcdir/etc/amyd.conf" | grep -q 'handlers' &&

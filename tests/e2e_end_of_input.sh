@@ -174,5 +174,32 @@ is "a subscriber that has reset the connection counts no more" "+OK 0" \
     "$(echo 'PUB other x' | talk openbsd 127.0.0.1 "$main_port")"
 saw "and its partial line is dropped"
 
+# ---- What goes on by itself ------------------------------------------------------------------
+
+echo 'SUB within WITHIN 200ms' | talk openbsd 127.0.0.1 "$main_port" >"$work/out"
+is "WITHIN goes on after the half-close, ends, and so does the connection" \
+    "+OK
+! DONE within timeout" "$(cat "$work/out")"
+
+# keepalive_of PORT: of the connections to it, the timer of each, and when it is due, in 1/100 s
+keepalive_of()
+{
+	local timer when
+
+	awk -v port="$(printf ':%04X' "$1")" '$2 ~ port "$" && $4 == "01" { print $6 }' /proc/net/tcp |
+	    while IFS=: read -r timer when; do echo "$timer $((0x$when))"; done
+}
+
+connect quiet openbsd 127.0.0.1 "$main_port"
+say quiet PING
+wait_until has_lines "$work/quiet.out" 1
+has_keepalive()
+{
+	keepalive_of "$main_port" | awk '$1 == "02" && $2 > 0 && $2 <= 1500 { n++ } END { exit !(n > 0) }'
+}
+check "a quiet client is asked whether it is there, after 15 seconds at most" \
+    wait_until has_keepalive
+leave quiet
+
 stop_daemon
 done_testing

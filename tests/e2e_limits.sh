@@ -56,6 +56,9 @@ for address in "127.0.0.1 $(port main)" "127.0.0.1 $(port echo)" "$work/sock"; d
 done
 let_go five
 check "a place that was freed can be used" wait_until answers
+main_port=$(port main)
+is "who was turned away is counted" 6 "$(counter clients.refused.max_clients)"
+like "and the log says what to do about it" 'max_clients = 5 are here: raise it' "$work/log"
 
 # Each place that is freed is one that can be taken.
 all_fit()
@@ -96,6 +99,8 @@ if command -v prlimit >/dev/null; then
 	like "the log says what to do about it" 'raise the limit of open files' "$work/log"
 	let_go many
 	check "when there are descriptors again, it accepts again" wait_until answers
+	main_port=$(port main)
+	check "who was turned away is counted" [ "$(counter clients.refused.descriptors)" -gt 0 ]
 	stop_daemon
 	daemon_prefix=""
 else

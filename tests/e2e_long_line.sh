@@ -39,8 +39,8 @@ grew()
 for name in main echo; do
 	start_daemon <<-END
 		handlers = 1
-		listen main { address = "127.0.0.1:0" }
-		listen echo { address = "127.0.0.1:0"  mode = "echo" }
+		listen main { address = "127.0.0.1:0"  line_time = "0" }
+		listen echo { address = "127.0.0.1:0"  mode = "echo"  line_time = "0" }
 	END
 	# The first client makes what any client does. Its line is a short one.
 	echo PING first | talk openbsd 127.0.0.1 "$(port "$name")" >"$work/out"

@@ -3,7 +3,8 @@
  * faults.h - calls that fail on demand.
  *
  * A program that links faults.c and has $(faults_ldflags) gets these instead of malloc,
- * calloc, realloc, free, epoll_create1 and epoll_ctl, and so does the library in it.
+ * calloc, realloc, aligned_alloc, free, epoll_create1, epoll_ctl and the calls named below, and
+ * so does the library in it.
  */
 #ifndef FAULTS_H
 #define FAULTS_H
@@ -13,8 +14,13 @@
 
 enum fault_call {
 	FAULT_ALLOCATION,
-	FAULT_EPOLL_CREATE,
-	FAULT_EPOLL_CTL,
+	FAULT_EPOLL_CREATE, /* or kqueue */
+	FAULT_EPOLL_CTL,    /* or kevent, when it brings changes */
+	FAULT_DESCRIPTOR,   /* eventfd, signalfd, pipe, fcntl, readlink */
+	FAULT_READ,
+	FAULT_WRITE,
+	FAULT_RECEIVE, /* recvmsg, recvmmsg */
+	FAULT_SEND,    /* sendmsg, sendmmsg */
 	FAULT_CALLS,
 };
 
@@ -34,5 +40,10 @@ long fault_live_allocations(void);
 typedef int fault_epoll_ctl_fn(int epoll_fd, int op, int fd, struct epoll_event *event);
 extern fault_epoll_ctl_fn *fault_epoll_ctl_hook;
 fault_epoll_ctl_fn fault_real_epoll_ctl;
+
+/* What is called before each read, and each write, unless NULL. The same holds for these. */
+typedef void fault_before_fn(int fd);
+extern fault_before_fn *fault_before_read;
+extern fault_before_fn *fault_before_write;
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 /* For main() to return: run the tests as one suite. */
@@ -58,7 +59,24 @@ void put_byte(int fd);
 size_t fill(int fd);
 size_t drain(int fd);
 
+/*
+ * Those that this process has open. 0 where they cannot be counted: a library that stands in
+ * for the system's kqueue(2) has some of its own, and closes them when it likes.
+ */
 size_t count_descriptors(void);
+
+/* What libamy waits with. It is emulated if a library stands in for the system. */
+bool kernel_is_epoll(void);
+bool kernel_is_emulated(void);
+
+/* A test that does not apply says so, and is over. */
+#define SKIP_UNLESS(condition, why)                                                      \
+	do {                                                                             \
+		if (!(condition)) {                                                      \
+			fprintf(stderr, "# skipped: %s: %s\n", __func__, why);           \
+			return;                                                          \
+		}                                                                        \
+	} while (0)
 
 /* The next of a sequence that is the same on every machine: 0 to n - 1. */
 uint32_t random_below(uint64_t *seed, uint32_t n);

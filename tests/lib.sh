@@ -12,6 +12,9 @@
 #                say NAME LINE...; hang_up NAME   lines; the end of its input
 #                leave NAME; gone NAME            QUIT; is it over?
 # Waiting        wait_until COMMAND...            polls; 1 if it is in vain
+# Counted        counter NAME; counter_is NAME N   what STATS says
+# AMY_TEST_LEASE=0 makes all daemons wait for their clients that way, where a test does not say.
+# Numbered lines whole FILE SUBJECT [FIRST]        in order, gaps as they were told
 # Test points    check, is, same, like, unlike, skip; done_testing at the end
 #
 # KIND is openbsd, traditional, ncat or socat. Whatever was started is ended, and $work is
@@ -21,9 +24,10 @@ set -u
 LC_ALL=C
 export LC_ALL
 umask 022
-unset NOTIFY_SOCKET
+unset NOTIFY_SOCKET WATCHDOG_USEC WATCHDOG_PID LISTEN_PID LISTEN_FDS LISTEN_FDNAMES
+unset JOURNAL_STREAM
 
-: "${top_builddir:=.}" "${top_srcdir:=.}" "${SANITIZER:=no}"
+: "${top_builddir:=.}" "${top_srcdir:=.}" "${SANITIZER:=no}" "${KERNEL:=epoll}"
 peer=$top_builddir/tests/peer
 kinds="openbsd traditional ncat socat"
 
@@ -264,7 +268,10 @@ launch_daemon()
 
 start_daemon()
 {
-	cat >"$work/conf"
+	{
+		[ -z "${AMY_TEST_LEASE:-}" ] || echo "lease = \"$AMY_TEST_LEASE\""
+		cat
+	} >"$work/conf"
 	launch_daemon "$@"
 	wait_until has_ports_or_is_over
 	[ -e "$work/ports" ] && return
@@ -322,6 +329,43 @@ memory()
 	Rss) awk '/^Rss:/ { print $2 }' "/proc/$daemon/smaps_rollup" ;;
 	*) awk -v key="$1:" '$1 == key { print $2 }' "/proc/$daemon/status" ;;
 	esac
+}
+
+# counter NAME: what the daemon has counted, by its listener at $main_port
+counter()
+{
+	printf 'STATS %s\nQUIT\n' "$1" | talk openbsd 127.0.0.1 "$main_port" |
+	    awk -v name="$1" '$1 == "*" && $2 == name { print $3 }'
+}
+
+counter_is()
+{
+	[ "$(counter "$1")" = "$2" ]
+}
+
+# whole FILE SUBJECT [FIRST]: what is wrong with its lines FIRST (1), and one more each, gaps
+# that are told of counted; and then the number of the last one. Where lines are stored, and
+# no others are, the number of a line is its seq.
+whole()
+{
+	awk -v subject="$2" -v first="${3:-1}" '
+	BEGIN { want = first }
+	$1 == "MSG" && $2 == subject {
+		if ($3 != want)
+			print "line " NR ": number " $3 " comes, not " want
+		want = $3 + 1
+	}
+	/^! DROPPED / {
+		if ($4 != "pat=" subject)
+			print "line " NR ": " $0
+		if ($5 ~ /^seq=/) {
+			split(substr($5, 5), seq, "-")
+			if (seq[1] != want || seq[2] - seq[1] + 1 != $3)
+				print "line " NR ": " $0 ", but " want " is the next"
+		}
+		want += $3
+	}
+	END { print want - 1 }' "$1"
 }
 
 # ---- The netcats ---------------------------------------------------------------------

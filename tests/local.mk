@@ -8,6 +8,7 @@ AM_TESTS_ENVIRONMENT = \
 	TSAN_OPTIONS=halt_on_error=1; \
 	export TSAN_OPTIONS; \
 	SANITIZER='$(enable_sanitizer)'; export SANITIZER; \
+	KERNEL='$(with_kernel)'; export KERNEL; \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; \
 	export top_srcdir top_builddir;
 TEST_EXTENSIONS = .sh
@@ -20,8 +21,22 @@ SH_LOG_COMPILER = $(SHELL)
 
 libamy_unit_tests = \
 	%D%/check_core \
+	%D%/check_agenda \
+	%D%/check_soft \
+	%D%/check_echo_threads \
+	%D%/check_no_allocation \
 	%D%/check_poller \
 	%D%/check_poller_stress \
+	%D%/check_wait_set \
+	%D%/check_kqueue \
+	%D%/check_channel \
+	%D%/check_channel_portable \
+	%D%/check_signals \
+	%D%/check_signals_kqueue \
+	%D%/check_datagrams \
+	%D%/check_datagrams_portable \
+	%D%/check_frame_reader \
+	%D%/check_frame_writer \
 	%D%/check_line_reader \
 	%D%/check_line_writer \
 	%D%/check_faults
@@ -32,6 +47,15 @@ amyd_unit_tests = \
 	%D%/check_subject \
 	%D%/check_protocol \
 	%D%/check_units \
+	%D%/check_alike \
+	%D%/check_heartbeat \
+	%D%/check_supervision \
+	%D%/check_activation \
+	%D%/check_rate \
+	%D%/check_lines \
+	%D%/check_lease \
+	%D%/check_batch \
+	%D%/check_packet \
 	%D%/check_address \
 	%D%/check_conf \
 	%D%/check_table \
@@ -41,32 +65,69 @@ amyd_unit_tests = \
 	%D%/check_inbox \
 	%D%/check_router \
 	%D%/check_session \
+	%D%/check_publication \
+	%D%/check_timers \
+	%D%/check_stats \
+	%D%/check_regex \
+	%D%/check_rules \
+	%D%/check_history \
+	%D%/check_output \
+	%D%/check_clients \
+	%D%/check_peers \
+	%D%/check_requests \
+	%D%/check_sink \
+	%D%/check_sink_thread \
+	%D%/check_resolve_thread \
+	%D%/check_upstream \
+	%D%/check_view \
+	%D%/check_follow \
+	%D%/check_ask \
+	%D%/check_watch \
+	%D%/check_bound \
+	%D%/check_memory \
 	%D%/check_log \
 	%D%/check_notify
 
-libamy_tree_tests = \
-	%D%/exports.sh \
-	%D%/headers.sh
+amybench_unit_tests = \
+	%D%/check_histogram
 
-unit_cppflags = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy
+libamy_tree_tests = \
+	%D%/examples.sh \
+	%D%/exports.sh \
+	%D%/headers.sh \
+	%D%/kqueue_macos.sh \
+	%D%/outside.sh
+
+unit_cppflags = $(AM_CPPFLAGS) $(KERNEL_CPPFLAGS) -I$(srcdir)/src/libamy
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 libamy_unit_ldadd = %D%/libharness.la libamy-private.la $(CHECK_LIBS)
 amyd_unit_cppflags = $(unit_cppflags) -I$(srcdir)/src/amyd
-amyd_unit_ldadd = %D%/libharness.la libamyd.la libamy-private.la $(CHECK_LIBS) $(CONFUSE_LIBS)
+amyd_unit_ldadd = %D%/libharness.la libamyd.la libamy-private.la $(CHECK_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS)
 faults_ldflags = $(AM_LDFLAGS) \
-	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free \
-	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl -Wl,--wrap=syscall
+	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=aligned_alloc \
+	-Wl,--wrap=kqueue -Wl,--wrap=kevent \
+	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl -Wl,--wrap=syscall \
+	-Wl,--wrap=eventfd -Wl,--wrap=signalfd -Wl,--wrap=pipe -Wl,--wrap=fcntl -Wl,--wrap=readlink \
+	-Wl,--wrap=read -Wl,--wrap=write \
+	-Wl,--wrap=recvmsg -Wl,--wrap=recvmmsg -Wl,--wrap=sendmsg -Wl,--wrap=sendmmsg
 
 if HAVE_CHECK
 check_LTLIBRARIES += %D%/libharness.la
-check_PROGRAMS += $(libamy_unit_tests) $(amyd_unit_tests)
-TESTS += $(libamy_unit_tests) $(amyd_unit_tests)
+check_PROGRAMS += $(libamy_unit_tests) $(amyd_unit_tests) $(amybench_unit_tests)
+TESTS += $(libamy_unit_tests) $(amyd_unit_tests) $(amybench_unit_tests)
 endif
 
 dist_check_SCRIPTS += $(libamy_tree_tests)
 TESTS += $(libamy_tree_tests)
 
+# Not part of "make check": it builds everything a second time.
+EXTRA_DIST += %D%/coverage.sh
+.PHONY: coverage
+coverage:
+	+$(AM_V_at)$(AM_TESTS_ENVIRONMENT) MAKE='$(MAKE)' $(SHELL) $(srcdir)/%D%/coverage.sh $(libamy_unit_tests)
+
 %C%_libharness_la_SOURCES = %D%/harness.c %D%/harness.h
+%C%_libharness_la_CPPFLAGS = $(AM_CPPFLAGS) $(KERNEL_CPPFLAGS)
 %C%_libharness_la_CFLAGS = $(unit_cflags)
 
 %C%_check_core_SOURCES = %D%/check_core.c %D%/faults.c %D%/faults.h
@@ -74,6 +135,29 @@ TESTS += $(libamy_tree_tests)
 %C%_check_core_CFLAGS = $(unit_cflags)
 %C%_check_core_LDADD = $(libamy_unit_ldadd)
 %C%_check_core_LDFLAGS = $(faults_ldflags)
+
+%C%_check_agenda_SOURCES = %D%/check_agenda.c %D%/faults.c %D%/faults.h
+%C%_check_agenda_CPPFLAGS = $(unit_cppflags)
+%C%_check_agenda_CFLAGS = $(unit_cflags)
+%C%_check_agenda_LDADD = $(libamy_unit_ldadd)
+%C%_check_agenda_LDFLAGS = $(faults_ldflags)
+
+%C%_check_soft_SOURCES = %D%/check_soft.c %D%/faults.c %D%/faults.h
+%C%_check_soft_CPPFLAGS = $(unit_cppflags)
+%C%_check_soft_CFLAGS = $(unit_cflags)
+%C%_check_soft_LDADD = $(libamy_unit_ldadd)
+%C%_check_soft_LDFLAGS = $(faults_ldflags)
+
+%C%_check_echo_threads_SOURCES = %D%/check_echo_threads.c
+%C%_check_echo_threads_CPPFLAGS = $(unit_cppflags)
+%C%_check_echo_threads_CFLAGS = $(unit_cflags)
+%C%_check_echo_threads_LDADD = $(libamy_unit_ldadd)
+
+%C%_check_no_allocation_SOURCES = %D%/check_no_allocation.c %D%/faults.c %D%/faults.h
+%C%_check_no_allocation_CPPFLAGS = $(unit_cppflags)
+%C%_check_no_allocation_CFLAGS = $(unit_cflags)
+%C%_check_no_allocation_LDADD = $(libamy_unit_ldadd)
+%C%_check_no_allocation_LDFLAGS = $(faults_ldflags)
 
 %C%_check_poller_SOURCES = %D%/check_poller.c
 %C%_check_poller_CPPFLAGS = $(unit_cppflags)
@@ -84,6 +168,77 @@ TESTS += $(libamy_tree_tests)
 %C%_check_poller_stress_CPPFLAGS = $(unit_cppflags)
 %C%_check_poller_stress_CFLAGS = $(unit_cflags)
 %C%_check_poller_stress_LDADD = $(libamy_unit_ldadd)
+
+%C%_check_wait_set_SOURCES = %D%/check_wait_set.c %D%/faults.c %D%/faults.h
+%C%_check_wait_set_CPPFLAGS = $(unit_cppflags)
+%C%_check_wait_set_CFLAGS = $(unit_cflags)
+%C%_check_wait_set_LDADD = $(libamy_unit_ldadd)
+%C%_check_wait_set_LDFLAGS = $(faults_ldflags)
+
+%C%_check_channel_SOURCES = %D%/check_channel.c %D%/faults.c %D%/faults.h
+%C%_check_channel_CPPFLAGS = $(unit_cppflags)
+%C%_check_channel_CFLAGS = $(unit_cflags)
+%C%_check_channel_LDADD = $(libamy_unit_ldadd)
+%C%_check_channel_LDFLAGS = $(faults_ldflags)
+
+# The same again with what is portable of libamy: these objects come before the library's.
+%C%_check_channel_portable_SOURCES = $(%C%_check_channel_SOURCES) \
+	src/libamy/channel.c src/libamy/notice_pipe.c
+%C%_check_channel_portable_CPPFLAGS = $(unit_cppflags) -DAMY_PORTABLE
+%C%_check_channel_portable_CFLAGS = $(unit_cflags)
+%C%_check_channel_portable_LDADD = $(libamy_unit_ldadd)
+%C%_check_channel_portable_LDFLAGS = $(faults_ldflags)
+
+# The kernel of kqueue(2) over a stand-in for that, whatever the library uses here.
+%C%_check_kqueue_SOURCES = %D%/check_kqueue.c %D%/faults.c %D%/faults.h \
+	%D%/kqueue/recorder.c %D%/kqueue/recorder.h %D%/kqueue/sys/event.h \
+	src/libamy/kernel_kqueue.c src/libamy/kernel_kqueue.h \
+	src/libamy/kqueue_changes.c src/libamy/kqueue_changes.h \
+	src/libamy/kqueue_table.c src/libamy/kqueue_table.h
+%C%_check_kqueue_CPPFLAGS = $(AM_CPPFLAGS) -DAMY_KERNEL_KQUEUE -I$(srcdir)/%D%/kqueue \
+	-I$(srcdir)/%D% -I$(srcdir)/src/libamy
+%C%_check_kqueue_CFLAGS = $(unit_cflags)
+%C%_check_kqueue_LDADD = %D%/libharness.la $(CHECK_LIBS)
+%C%_check_kqueue_LDFLAGS = $(faults_ldflags)
+
+%C%_check_signals_SOURCES = %D%/check_signals.c %D%/faults.c %D%/faults.h
+%C%_check_signals_CPPFLAGS = $(unit_cppflags)
+%C%_check_signals_CFLAGS = $(unit_cflags)
+%C%_check_signals_LDADD = $(libamy_unit_ldadd)
+%C%_check_signals_LDFLAGS = $(faults_ldflags)
+
+%C%_check_signals_kqueue_SOURCES = %D%/check_signals_kqueue.c %D%/faults.c %D%/faults.h \
+	%D%/kqueue/recorder.c %D%/kqueue/recorder.h %D%/kqueue/sys/event.h \
+	src/libamy/signals_kqueue.c
+%C%_check_signals_kqueue_CPPFLAGS = $(%C%_check_kqueue_CPPFLAGS) -DAMY_PORTABLE
+%C%_check_signals_kqueue_CFLAGS = $(unit_cflags)
+%C%_check_signals_kqueue_LDADD = %D%/libharness.la $(CHECK_LIBS)
+%C%_check_signals_kqueue_LDFLAGS = $(faults_ldflags)
+
+%C%_check_datagrams_SOURCES = %D%/check_datagrams.c %D%/faults.c %D%/faults.h
+%C%_check_datagrams_CPPFLAGS = $(unit_cppflags)
+%C%_check_datagrams_CFLAGS = $(unit_cflags)
+%C%_check_datagrams_LDADD = $(libamy_unit_ldadd)
+%C%_check_datagrams_LDFLAGS = $(faults_ldflags)
+
+%C%_check_datagrams_portable_SOURCES = $(%C%_check_datagrams_SOURCES) \
+	src/libamy/datagrams.c src/libamy/messages_loop.c
+%C%_check_datagrams_portable_CPPFLAGS = $(unit_cppflags) -DAMY_PORTABLE
+%C%_check_datagrams_portable_CFLAGS = $(unit_cflags)
+%C%_check_datagrams_portable_LDADD = $(libamy_unit_ldadd)
+%C%_check_datagrams_portable_LDFLAGS = $(faults_ldflags)
+
+%C%_check_frame_reader_SOURCES = %D%/check_frame_reader.c %D%/faults.c %D%/faults.h
+%C%_check_frame_reader_CPPFLAGS = $(unit_cppflags)
+%C%_check_frame_reader_CFLAGS = $(unit_cflags)
+%C%_check_frame_reader_LDADD = $(libamy_unit_ldadd)
+%C%_check_frame_reader_LDFLAGS = $(faults_ldflags)
+
+%C%_check_frame_writer_SOURCES = %D%/check_frame_writer.c %D%/faults.c %D%/faults.h
+%C%_check_frame_writer_CPPFLAGS = $(unit_cppflags)
+%C%_check_frame_writer_CFLAGS = $(unit_cflags)
+%C%_check_frame_writer_LDADD = $(libamy_unit_ldadd)
+%C%_check_frame_writer_LDFLAGS = $(faults_ldflags)
 
 %C%_check_line_reader_SOURCES = %D%/check_line_reader.c %D%/faults.c %D%/faults.h
 %C%_check_line_reader_CPPFLAGS = $(unit_cppflags)
@@ -115,32 +270,58 @@ e2e_tests = \
 	%D%/e2e_random_lines.sh \
 	%D%/e2e_long_line.sh \
 	%D%/e2e_slow_reader.sh \
+	%D%/e2e_lease.sh \
 	%D%/e2e_conf.sh \
 	%D%/e2e_signals.sh \
-	%D%/e2e_limits.sh
+	%D%/e2e_systemd.sh \
+	%D%/e2e_limits.sh \
+	%D%/e2e_rates.sh \
+	%D%/e2e_history.sh \
+	%D%/e2e_groups.sh \
+	%D%/e2e_requests.sh \
+	%D%/e2e_presence.sh \
+	%D%/e2e_settings.sh \
+	%D%/e2e_reports.sh \
+	%D%/e2e_modes.sh \
+	%D%/e2e_rules.sh \
+	%D%/e2e_faults.sh \
+	%D%/e2e_storm.sh \
+	%D%/e2e_amybench.sh
 
 check_PROGRAMS += %D%/peer
+check_PROGRAMS += %D%/storm
 dist_check_SCRIPTS += $(e2e_tests)
 TESTS += $(e2e_tests)
 EXTRA_DIST += %D%/lib.sh
 
 %C%_peer_SOURCES = %D%/peer.c
+%C%_storm_SOURCES = %D%/storm.c
 
 # Checks of the tree: what the documents say is so.
 
 document_tests = \
 	%D%/conversations.sh \
 	%D%/layers.sh \
-	%D%/manpages.sh
+	%D%/manpages.sh \
+	%D%/units.sh
 
 dist_check_SCRIPTS += $(document_tests)
 TESTS += $(document_tests)
+
+# Checks of what is made for others to install.
+
+package_tests = \
+	%D%/completion.sh \
+	%D%/deb.sh
+
+dist_check_SCRIPTS += $(package_tests)
+TESTS += $(package_tests)
 
 # Exhaustive checks of a model.
 
 dist_check_SCRIPTS += %D%/model.sh
 TESTS += %D%/model.sh
-EXTRA_DIST += %D%/model/registration.pml
+EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 
 %C%_check_subject_SOURCES = %D%/check_subject.c
 %C%_check_subject_CPPFLAGS = $(amyd_unit_cppflags)
@@ -156,6 +337,29 @@ EXTRA_DIST += %D%/model/registration.pml
 %C%_check_units_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_units_CFLAGS = $(unit_cflags)
 %C%_check_units_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_batch_SOURCES = %D%/check_batch.c %D%/faults.c %D%/faults.h
+%C%_check_batch_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_batch_CFLAGS = $(unit_cflags)
+%C%_check_batch_LDADD = $(amyd_unit_ldadd)
+%C%_check_batch_LDFLAGS = $(faults_ldflags)
+
+%C%_check_packet_SOURCES = %D%/check_packet.c %D%/faults.c %D%/faults.h
+%C%_check_packet_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_packet_CFLAGS = $(unit_cflags)
+%C%_check_packet_LDADD = $(amyd_unit_ldadd)
+%C%_check_packet_LDFLAGS = $(faults_ldflags)
+
+%C%_check_lines_SOURCES = %D%/check_lines.c
+%C%_check_lines_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_lines_CFLAGS = $(unit_cflags)
+%C%_check_lines_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_lease_SOURCES = %D%/check_lease.c %D%/faults.c %D%/faults.h
+%C%_check_lease_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_lease_CFLAGS = $(unit_cflags)
+%C%_check_lease_LDADD = $(amyd_unit_ldadd)
+%C%_check_lease_LDFLAGS = $(faults_ldflags)
 
 %C%_check_address_SOURCES = %D%/check_address.c
 %C%_check_address_CPPFLAGS = $(amyd_unit_cppflags)
@@ -196,7 +400,7 @@ EXTRA_DIST += %D%/model/registration.pml
 %C%_check_inbox_LDADD = $(amyd_unit_ldadd)
 %C%_check_inbox_LDFLAGS = $(faults_ldflags)
 
-%C%_check_router_SOURCES = %D%/check_router.c %D%/faults.c %D%/faults.h
+%C%_check_router_SOURCES = %D%/check_router.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
 %C%_check_router_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_router_CFLAGS = $(unit_cflags)
 %C%_check_router_LDADD = $(amyd_unit_ldadd)
@@ -212,8 +416,159 @@ EXTRA_DIST += %D%/model/registration.pml
 %C%_check_log_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_log_CFLAGS = $(unit_cflags)
 %C%_check_log_LDADD = $(amyd_unit_ldadd)
+%C%_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=monotonic_now_ms
+
+%C%_check_alike_SOURCES = %D%/check_alike.c
+%C%_check_alike_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_alike_CFLAGS = $(unit_cflags)
+%C%_check_alike_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_heartbeat_SOURCES = %D%/check_heartbeat.c
+%C%_check_heartbeat_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_heartbeat_CFLAGS = $(unit_cflags)
+%C%_check_heartbeat_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_supervision_SOURCES = %D%/check_supervision.c
+%C%_check_supervision_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_supervision_CFLAGS = $(unit_cflags)
+%C%_check_supervision_LDADD = $(amyd_unit_ldadd)
+%C%_check_supervision_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=monotonic_now_ms
+
+%C%_check_activation_SOURCES = %D%/check_activation.c %D%/faults.c %D%/faults.h
+%C%_check_activation_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_activation_CFLAGS = $(unit_cflags)
+%C%_check_activation_LDADD = $(amyd_unit_ldadd)
+%C%_check_activation_LDFLAGS = $(faults_ldflags) -Wl,--wrap=strdup -Wl,--wrap=strndup
 
 %C%_check_notify_SOURCES = %D%/check_notify.c
 %C%_check_notify_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_notify_CFLAGS = $(unit_cflags)
 %C%_check_notify_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_publication_SOURCES = %D%/check_publication.c %D%/faults.c %D%/faults.h
+%C%_check_publication_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_publication_CFLAGS = $(unit_cflags)
+%C%_check_publication_LDADD = $(amyd_unit_ldadd)
+%C%_check_publication_LDFLAGS = $(faults_ldflags)
+
+%C%_check_timers_SOURCES = %D%/check_timers.c %D%/faults.c %D%/faults.h
+%C%_check_timers_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_timers_CFLAGS = $(unit_cflags)
+%C%_check_timers_LDADD = $(amyd_unit_ldadd)
+%C%_check_timers_LDFLAGS = $(faults_ldflags)
+
+%C%_check_stats_SOURCES = %D%/check_stats.c
+%C%_check_stats_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_stats_CFLAGS = $(unit_cflags)
+%C%_check_stats_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_regex_SOURCES = %D%/check_regex.c %D%/faults.c %D%/faults.h
+%C%_check_regex_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_regex_CFLAGS = $(unit_cflags)
+%C%_check_regex_LDADD = $(amyd_unit_ldadd)
+%C%_check_regex_LDFLAGS = $(faults_ldflags)
+
+%C%_check_rules_SOURCES = %D%/check_rules.c %D%/faults.c %D%/faults.h
+%C%_check_rules_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_rules_CFLAGS = $(unit_cflags)
+%C%_check_rules_LDADD = $(amyd_unit_ldadd)
+%C%_check_rules_LDFLAGS = $(faults_ldflags)
+
+%C%_check_history_SOURCES = %D%/check_history.c %D%/faults.c %D%/faults.h
+%C%_check_history_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_history_CFLAGS = $(unit_cflags)
+%C%_check_history_LDADD = $(amyd_unit_ldadd)
+%C%_check_history_LDFLAGS = $(faults_ldflags)
+
+%C%_check_output_SOURCES = %D%/check_output.c %D%/faults.c %D%/faults.h
+%C%_check_output_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_output_CFLAGS = $(unit_cflags)
+%C%_check_output_LDADD = $(amyd_unit_ldadd)
+%C%_check_output_LDFLAGS = $(faults_ldflags)
+
+%C%_check_clients_SOURCES = %D%/check_clients.c %D%/faults.c %D%/faults.h
+%C%_check_clients_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_clients_CFLAGS = $(unit_cflags)
+%C%_check_clients_LDADD = $(amyd_unit_ldadd)
+%C%_check_clients_LDFLAGS = $(faults_ldflags) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
+
+%C%_check_requests_SOURCES = %D%/check_requests.c %D%/faults.c %D%/faults.h
+%C%_check_requests_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_requests_CFLAGS = $(unit_cflags)
+%C%_check_requests_LDADD = $(amyd_unit_ldadd)
+%C%_check_requests_LDFLAGS = $(faults_ldflags) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
+
+%C%_check_sink_SOURCES = %D%/check_sink.c %D%/faults.c %D%/faults.h
+%C%_check_sink_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_sink_CFLAGS = $(unit_cflags)
+%C%_check_sink_LDADD = $(amyd_unit_ldadd)
+%C%_check_sink_LDFLAGS = $(faults_ldflags)
+
+%C%_check_sink_thread_SOURCES = %D%/check_sink_thread.c %D%/faults.c %D%/faults.h
+%C%_check_sink_thread_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_sink_thread_CFLAGS = $(unit_cflags)
+%C%_check_sink_thread_LDADD = $(amyd_unit_ldadd)
+%C%_check_sink_thread_LDFLAGS = $(faults_ldflags) -Wl,--wrap=pthread_create
+
+%C%_check_resolve_thread_SOURCES = %D%/check_resolve_thread.c %D%/faults.c %D%/faults.h
+%C%_check_resolve_thread_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_resolve_thread_CFLAGS = $(unit_cflags)
+%C%_check_resolve_thread_LDADD = $(amyd_unit_ldadd)
+%C%_check_resolve_thread_LDFLAGS = $(faults_ldflags) -Wl,--wrap=pthread_create
+
+%C%_check_upstream_SOURCES = %D%/check_upstream.c %D%/faults.c %D%/faults.h
+%C%_check_upstream_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_upstream_CFLAGS = $(unit_cflags)
+%C%_check_upstream_LDADD = $(amyd_unit_ldadd)
+%C%_check_upstream_LDFLAGS = $(faults_ldflags)
+
+%C%_check_view_SOURCES = %D%/check_view.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
+%C%_check_view_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_view_CFLAGS = $(unit_cflags)
+%C%_check_view_LDADD = $(amyd_unit_ldadd)
+%C%_check_view_LDFLAGS = $(faults_ldflags)
+
+%C%_check_follow_SOURCES = %D%/check_follow.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
+%C%_check_follow_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_follow_CFLAGS = $(unit_cflags)
+%C%_check_follow_LDADD = $(amyd_unit_ldadd)
+%C%_check_follow_LDFLAGS = $(faults_ldflags)
+
+%C%_check_ask_SOURCES = %D%/check_ask.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
+%C%_check_ask_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_ask_CFLAGS = $(unit_cflags)
+%C%_check_ask_LDADD = $(amyd_unit_ldadd)
+%C%_check_ask_LDFLAGS = $(faults_ldflags)
+
+%C%_check_histogram_SOURCES = %D%/check_histogram.c src/amybench/histogram.c
+%C%_check_histogram_CPPFLAGS = $(unit_cppflags) -I$(srcdir)/src/amybench
+%C%_check_histogram_CFLAGS = $(unit_cflags)
+%C%_check_histogram_LDADD = %D%/libharness.la $(CHECK_LIBS)
+
+%C%_check_memory_SOURCES = %D%/check_memory.c %D%/faults.c %D%/faults.h
+%C%_check_memory_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_memory_CFLAGS = $(unit_cflags)
+%C%_check_memory_LDADD = $(amyd_unit_ldadd)
+%C%_check_memory_LDFLAGS = $(faults_ldflags)
+
+%C%_check_rate_SOURCES = %D%/check_rate.c
+%C%_check_rate_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_rate_CFLAGS = $(unit_cflags)
+%C%_check_rate_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_peers_SOURCES = %D%/check_peers.c %D%/faults.c %D%/faults.h
+%C%_check_peers_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_peers_CFLAGS = $(unit_cflags)
+%C%_check_peers_LDADD = $(amyd_unit_ldadd)
+%C%_check_peers_LDFLAGS = $(faults_ldflags) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
+
+%C%_check_watch_SOURCES = %D%/check_watch.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
+%C%_check_watch_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_watch_CFLAGS = $(unit_cflags)
+%C%_check_watch_LDADD = $(amyd_unit_ldadd)
+%C%_check_watch_LDFLAGS = $(faults_ldflags)
+
+%C%_check_bound_SOURCES = %D%/check_bound.c
+%C%_check_bound_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_bound_CFLAGS = $(unit_cflags)
+%C%_check_bound_LDADD = $(amyd_unit_ldadd)

@@ -11,11 +11,19 @@
 . "${top_srcdir:-.}/tests/lib.sh"
 
 man=$top_srcdir/man
-pages="libamy.3 amy_poller.3 amy_registrar.3 amy_line_reader.3 amy_line_writer.3
-	amyd.8 amyd.conf.5 amyd-protocol.7"
+pages="libamy.3 amy_poller.3 amy_registrar.3 amy_timer.3 amy_user_event.3 amy_wait_set.3
+	amy_channel.3 amy_signals.3 amy_datagrams.3
+	amy_line_reader.3 amy_line_writer.3 amy_frame_reader.3 amy_frame_writer.3
+	amybench.1 amyd.8 amyd.conf.5 amyd-protocol.7"
 cc=$(sed -n 's/^CC = //p' "$top_builddir/Makefile")
 sanitize=
 [ "$SANITIZER" = no ] || sanitize=-fsanitize=$SANITIZER
+
+# A build in the source tree has the links among the pages.
+own_pages()
+{
+	(cd "$man" && grep -L '^\.so ' ./*.[0-9] | sed 's|^\./||')
+}
 
 # ---- Form ----------------------------------------------------------------------------
 
@@ -159,6 +167,16 @@ options_are_in_the_example()
 		result=1
 	done
 	return $result
+}
+
+# What the reader may uncomment is good, too.
+example_is_good_uncommented()
+{
+	sed -e 's/^# \([a-z_]* *=\)/\1/' -e '/^# [a-z]* *[a-z]* {$/,/^# }/s/^# //' \
+	    -e 's/^\( *\)# \([a-z_]* *= [^ ]*\)/\1\2/' \
+	    -e 's|/run/amyd|'"$work"'|' "$top_srcdir/etc/amyd.conf" >"$work/uncommented.conf"
+	grep -q '^listen local {' "$work/uncommented.conf" || return 1
+	"$top_builddir/amyd" -t -c "$work/uncommented.conf"
 }
 
 command_line_options_are_documented()
@@ -318,13 +336,15 @@ for page in $pages; do
 done
 is "every page in man/ is known to this test" \
     "$(for page in $pages; do echo "$page"; done | sort)" \
-    "$(cd "$man" && ls | grep '\.[0-9]$' | sort)"
+    "$(own_pages | sort)"
 check "every function of amy.h stands in the NAME and the SYNOPSIS of a page" \
     functions_are_documented
 check "the pages speak of no function that does not exist" documented_functions_exist
 check "every function has a page of its own name" links_lead_to_their_pages
 check "the pages refer to pages that exist" references_exist
-for page in libamy.3 amy_poller.3 amy_registrar.3 amy_line_reader.3 amy_line_writer.3; do
+for page in libamy.3 amy_poller.3 amy_registrar.3 amy_wait_set.3 amy_line_reader.3 \
+	amy_line_writer.3 amy_frame_reader.3 amy_frame_writer.3 amy_channel.3 amy_signals.3 \
+	amy_datagrams.3; do
 	check "$page has the sections of a page about a type" has_sections "$page" \
 	    NAME SYNOPSIS DESCRIPTION "RETURN VALUES" THREADS EXAMPLES ERRORS "SEE ALSO"
 done
@@ -333,6 +353,8 @@ check "every option of conf.c stands in amyd.conf(5)" options_are_documented
 check "amyd.conf(5) speaks of no option that does not exist" documented_options_exist
 check "every option of conf.c stands in etc/amyd.conf" options_are_in_the_example
 check "etc/amyd.conf is good" "$top_builddir/amyd" -t -c "$top_srcdir/etc/amyd.conf"
+check "etc/amyd.conf is good with all its sections and options uncommented" \
+    example_is_good_uncommented
 check "every option of the command line stands in amyd(8)" command_line_options_are_documented
 check "every verb stands in amyd-protocol(7)" verbs_are_documented
 check "amyd-protocol(7) has the error codes that amyd sends" errors_are_documented
@@ -342,7 +364,7 @@ while read -r kind name page <&3; do
 	try_example "$kind" "$name" "$page"
 done 3<"$work/examples"
 check "every page about a type has an example" test "$(cut -d' ' -f3 "$work/examples" |
-	sort -u | wc -l)" -eq 5
+	sort -u | wc -l)" -eq "$(own_pages | grep -c '\.3$')"
 
 extract_readme_example
 printf 'hello\\n' >"$work/readme.in"

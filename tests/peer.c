@@ -19,12 +19,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 120000
 #define STALL_MS 1000
+#define TRICKLE_MS 20
 #define BUFFER_BYTES 65536
 
 struct options {
@@ -38,6 +42,7 @@ struct options {
 	uint64_t seed;
 	const char *how;
 	const char *head, *answer;
+	const char *from;  /* the IPv4 address that it comes from; NULL: any */
 	char **address;    /* host port, or the path of a Unix socket */
 	int naddress;
 };
@@ -63,7 +68,7 @@ die(const char *format, ...)
 	exit(1);
 }
 
-/* ---- Bytes -------------------------------------------------------------------------- */
+/* ---- Bytes ------------------------------------------------------------------------ */
 
 static void
 text_add(struct text *text, const char *bytes, size_t n)
@@ -101,7 +106,7 @@ count_lines(const char *bytes, size_t n)
 	return nlines;
 }
 
-/* ---- Connections -------------------------------------------------------------------- */
+/* ---- Connections ------------------------------------------------------------------ */
 
 static bool
 happens(int fd, short events, int timeout_ms)
@@ -150,6 +155,17 @@ make_address(const struct options *options, struct sockaddr_storage *storage)
 	die("%s: no address", options->address[0]);
 }
 
+static void
+come_from(int fd, const char *from)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+
+	if (inet_pton(AF_INET, from, &in.sin_addr) != 1)
+		die("%s: no address", from);
+	if (bind(fd, (struct sockaddr *)&in, sizeof in) == -1)
+		die("bind: %s: %s", from, strerror(errno));
+}
+
 /* A connected, non-blocking socket, whose segments leave at once. */
 static int
 dial(const struct options *options)
@@ -164,6 +180,8 @@ dial(const struct options *options)
 	if (options->rcvbuf > 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &options->rcvbuf,
 		           sizeof options->rcvbuf);
+	if (options->from != NULL)
+		come_from(fd, options->from);
 	if (connect(fd, (struct sockaddr *)&address, length) == -1)
 		die("connect: %s", strerror(errno));
 	if (address.ss_family != AF_UNIX)
@@ -252,7 +270,7 @@ barrier(int fd)
 		die("the barrier's connection was closed");
 }
 
-/* ---- talk and splits ---------------------------------------------------------------- */
+/* ---- talk and splits -------------------------------------------------------------- */
 
 /* Send it in pieces of segment bytes, each of which is read before the next one is sent. */
 static void
@@ -365,7 +383,7 @@ run_splits(const struct options *options)
 	return result;
 }
 
-/* ---- echo-random -------------------------------------------------------------------- */
+/* ---- echo-random ------------------------------------------------------------------ */
 
 /* A stream of random lines: the same seed, the same bytes, however they are asked for. */
 struct generator {
@@ -582,7 +600,7 @@ run_random(const struct options *options)
 	return 0;
 }
 
-/* ---- flood -------------------------------------------------------------------------- */
+/* ---- flood ------------------------------------------------------------------------ */
 
 static void
 make_lines(struct text *text, const char *head, long nlines)
@@ -635,7 +653,7 @@ run_flood(const struct options *options)
 	return 0;
 }
 
-/* ---- hold and storm ----------------------------------------------------------------- */
+/* ---- hold and storm --------------------------------------------------------------- */
 
 static int
 run_hold(const struct options *options)
@@ -699,7 +717,151 @@ run_storm(const struct options *options)
 	return 0;
 }
 
-/* ---- Options ------------------------------------------------------------------------ */
+/* ---- Options ---------------------------------------------------------------------- */
+
+/* ---- freeze ----------------------------------------------------------------------- */
+
+/* Whether the thread, at the entry of a system call, is about to send something. */
+static bool
+is_sending(pid_t tid)
+{
+	struct __ptrace_syscall_info info;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, tid, (void *)sizeof info, &info) == -1)
+		die("PTRACE_GET_SYSCALL_INFO: %s", strerror(errno));
+	return info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+	       (info.entry.nr == SYS_sendto || info.entry.nr == SYS_sendmsg ||
+	        info.entry.nr == SYS_write || info.entry.nr == SYS_writev);
+}
+
+/* Its signals are blocked, so it stops for nothing else than what we ask for. */
+static void
+run_until_sending(pid_t tid)
+{
+	int status;
+
+	do {
+		if (waitpid(tid, &status, __WALL) == -1 || !WIFSTOPPED(status))
+			die("thread %d is gone", (int)tid);
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80) && is_sending(tid))
+			return;
+	} while (ptrace(PTRACE_SYSCALL, tid, NULL, NULL) == 0);
+	die("PTRACE_SYSCALL: %s", strerror(errno));
+}
+
+/* Only that thread stops: in the middle of its work, and not where it waits for some. */
+static int
+run_freeze(const struct options *options)
+{
+	pid_t tid = options->naddress == 1 ? (pid_t)strtol(options->address[0], NULL, 10) : 0;
+	char byte;
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACESYSGOOD) == -1 ||
+	    ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == -1)
+		die("thread %d cannot be stopped: %s", (int)tid, strerror(errno));
+	puts("ready");
+	fflush(stdout);
+	run_until_sending(tid);
+	puts("frozen");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		continue;
+	return ptrace(PTRACE_DETACH, tid, NULL, NULL) == -1;
+}
+
+/* ---- reserve ---------------------------------------------------------------------- */
+
+/* Where the ports begin that the system gives out by itself. */
+static int
+first_given_port(void)
+{
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
+	int first;
+
+	if (file == NULL || fscanf(file, "%d", &first) != 1 || first < 4096)
+		die("no ports are left to choose from");
+	fclose(file);
+	return first;
+}
+
+/*
+ * Nobody is given the port by chance, for it is none of those that the system gives out; and
+ * nobody else who asks this way has it. A server may have it that sets SO_REUSEADDR; until
+ * then whoever connects is refused.
+ */
+static int
+run_reserve(const struct options *options)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1, first = first_given_port();
+	unsigned port = (unsigned)getpid();
+	char byte;
+
+	(void)options;
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (int i = 0; i < first; i++) {
+		port = port * 1103515245u + 12345u;
+		address.sin_port = htons((uint16_t)(2048 + (port >> 8) % ((unsigned)first - 2048)));
+		if (bind(fd, (struct sockaddr *)&address, sizeof address) == -1)
+			continue;
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+		printf("%u\n", ntohs(address.sin_port));
+		fflush(stdout);
+		while (read(STDIN_FILENO, &byte, 1) > 0)
+			continue;
+		return 0;
+	}
+	die("no port is free");
+}
+
+/* ---- trickle ---------------------------------------------------------------------- */
+
+/* Print what comes, until the daemon closes it. False: it did. */
+static bool
+listen_to(int fd)
+{
+	char buffer[BUFFER_BYTES];
+	ssize_t n;
+
+	while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0)
+		fwrite(buffer, 1, (size_t)n, stdout);
+	return n == -1 && (errno == EAGAIN || errno == EINTR);
+}
+
+/* One that was closed takes no more; whether it was is told by reading. */
+static bool
+trickle_on(int fd)
+{
+	if (send(fd, "x", 1, MSG_NOSIGNAL) == -1 && errno != EAGAIN && errno != EINTR &&
+	    errno != EPIPE && errno != ECONNRESET)
+		die("send: %s", strerror(errno));
+	return listen_to(fd);
+}
+
+static int
+run_trickle(const struct options *options)
+{
+	int *fds = calloc(options->nconnections, sizeof *fds);
+	size_t nopen = options->nconnections;
+	long ms = 0;
+
+	if (fds == NULL)
+		die("out of memory");
+	for (size_t i = 0; i < options->nconnections; i++)
+		fds[i] = dial(options);
+	for (; nopen > 0 && ms < PATIENCE_MS; ms += TRICKLE_MS) {
+		for (size_t i = 0; i < options->nconnections; i++)
+			if (fds[i] != -1 && !trickle_on(fds[i])) {
+				close(fds[i]);
+				fds[i] = -1;
+				nopen--;
+			}
+		poll(NULL, 0, TRICKLE_MS);
+	}
+	printf("closed %zu\n", options->nconnections - nopen);
+	free(fds);
+	return nopen == 0 ? 0 : 1;
+}
 
 static const struct {
 	const char *name;
@@ -712,6 +874,9 @@ static const struct {
 	{ "flood", run_flood },
 	{ "hold", run_hold },
 	{ "storm", run_storm },
+	{ "trickle", run_trickle },
+	{ "reserve", run_reserve },
+	{ "freeze", run_freeze },
 };
 
 static const char help[] =
@@ -737,7 +902,15 @@ static const char help[] =
     "             \"held N\"; keep all open until stdin ends\n"
     "  --connections N\n"
     "storm        open and leave connections, one after another\n"
-    "  --connections N  --how close|reset|mid-line|mid-reply|subscribed|half-closed\n";
+    "  --connections N  --how close|reset|mid-line|mid-reply|subscribed|half-closed\n"
+    "trickle      send a byte of a line that never ends now and then, on all connections, until\n"
+    "             the daemon has closed them; print what it said, and \"closed N\"\n"
+    "  --connections N\n"
+    "freeze TID   stop that thread of another process when it next sends something; say\n"
+    "             \"ready\" before and \"frozen\" then; let it go on when stdin ends\n"
+    "reserve      print a port of 127.0.0.1 that nobody else is given, until stdin ends\n"
+    "\n"
+    "Each command that connects takes --from ADDRESS, of this machine.\n";
 
 static const struct option long_options[] = {
 	{ "segment", required_argument, NULL, 's' },
@@ -753,6 +926,7 @@ static const struct option long_options[] = {
 	{ "how", required_argument, NULL, 'H' },
 	{ "head", required_argument, NULL, 'a' },
 	{ "answer", required_argument, NULL, 'A' },
+	{ "from", required_argument, NULL, 'f' },
 	{ "help", no_argument, NULL, '?' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -785,6 +959,7 @@ set_option(struct options *options, int letter)
 	case 'H': options->how = optarg; return;
 	case 'a': options->head = optarg; return;
 	case 'A': options->answer = optarg; return;
+	case 'f': options->from = optarg; return;
 	}
 	fputs(help, stderr);
 	exit(2);

@@ -10,20 +10,38 @@
 #include <unistd.h>
 
 #include "accept_thread.h"
+#include "heartbeat.h"
 #include "log.h"
 #include "monotonic.h"
+#include "rate.h"
 #include "session.h"
 
 #define MAX_ACCEPTS_A_TURN 64
 #define FIRST_PAUSE_MS 10
 #define LAST_PAUSE_MS 1000
 
+/* Pauses for accept_rate that are no further apart are one episode, of which it is said once. */
+#define EPISODE_MS 10000
+
+/* What a caller is told that is turned away. */
+#define MAX_WORD 96
+
+/* Why it is. */
+enum refusal {
+	REFUSAL_MAX_CLIENTS,
+	REFUSAL_PER_IP,
+	REFUSAL_MEMORY,
+};
+
 /* A listener as this thread sees it. */
 struct door {
 	struct listener *listener;
 	bool is_paused; /* fired, and not re-armed until paused_until_ms */
 	int64_t paused_until_ms;
-	int pause_ms; /* the last pause; 0: there was a client since */
+	int pause_ms;          /* the last pause for an error; 0: there was a client since */
+	struct door *first;    /* the first one of the same name: it has what these share */
+	struct rate rate;      /* what is left of accept_rate */
+	int64_t rate_until_ms; /* of the last pause for that: its end */
 };
 
 /*
@@ -39,22 +57,40 @@ struct accept_thread {
 	struct amy_registrar *registrar;
 	struct door *doors;
 
+	struct heartbeat heartbeat;
 	int stop_fd;
 	amy_id stop_id;
 	int spare_fd; /* to be given up for turning a client away with a word */
 	unsigned next_handler;
+	uint64_t nsessions; /* that there ever were */
 };
+
+/* Those who send or get nothing but texts are told nothing else. */
+static bool
+may_be_told(const struct door *door)
+{
+	switch (door->listener->conf->mode) {
+	case CONF_MODE_COMMAND:
+	case CONF_MODE_ECHO:
+		return true;
+	case CONF_MODE_PUBLISH:
+	case CONF_MODE_SUBSCRIBE:
+		return false;
+	}
+	return false;
+}
 
 /*
  * Say why, and close. What the client has sent is read first: closing with something
  * unread would reset the connection, and the word could be lost.
  */
 static void
-turn_away(int fd, const char *word)
+turn_away(const struct door *door, int fd, const char *word)
 {
 	char unread[4096];
 
-	if (send(fd, word, strlen(word), MSG_NOSIGNAL | MSG_DONTWAIT) != -1)
+	if (!may_be_told(door) ||
+	    send(fd, word, strlen(word), MSG_NOSIGNAL | MSG_DONTWAIT) != -1)
 		shutdown(fd, SHUT_WR);
 	for (int i = 0; i < 16; i++)
 		if (recv(fd, unread, sizeof unread, MSG_DONTWAIT) <= 0)
@@ -72,23 +108,115 @@ turn_away_with_spare(struct accept_thread *thread, const struct door *door)
 		return;
 	close(thread->spare_fd);
 	fd = accept4(door->listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd != -1)
-		turn_away(fd, "! BYE LIMIT the server has no descriptor left\n");
+	if (fd != -1) {
+		stats_add(thread->setup.stats, STAT_REFUSED_DESCRIPTORS, 1);
+		turn_away(door, fd, "! BYE LIMIT the server has no descriptor left\n");
+	}
 	thread->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* Count it, log what to do about it, and say why to the caller: in word. */
 static void
-door_pause(struct door *door, const char *why)
+explain_refusal(struct accept_thread *thread, const struct door *door, enum refusal refusal,
+                const char *from, char word[MAX_WORD])
+{
+	const char *name = door->listener->conf->name;
+	unsigned per_ip = door->listener->conf->per_ip, max_clients = thread->setup.max_clients;
+	struct stats *stats = thread->setup.stats;
+
+	switch (refusal) {
+	case REFUSAL_MAX_CLIENTS:
+		stats_add(stats, STAT_REFUSED_MAX_CLIENTS, 1);
+		log_warning(
+		    "listen %s: %s is turned away: max_clients = %u are here: raise it, "
+		    "or let some leave",
+		    name, from, max_clients);
+		snprintf(word, MAX_WORD, "! BYE LIMIT max_clients=%u\n", max_clients);
+		break;
+	case REFUSAL_PER_IP:
+		stats_add(stats, STAT_REFUSED_PER_IP, 1);
+		log_warning(
+		    "listen %s: %s is turned away: per_ip = %u of its address are here: "
+		    "raise it, or let some of them leave",
+		    name, from, per_ip);
+		snprintf(word, MAX_WORD, "! BYE LIMIT per_ip=%u\n", per_ip);
+		break;
+	case REFUSAL_MEMORY:
+		stats_add(stats, STAT_REFUSED_MEMORY, 1);
+		log_warning("listen %s: %s is turned away: out of memory: lower max_clients or "
+		            "queue",
+		            name, from);
+		snprintf(word, MAX_WORD, "! BYE LIMIT the server is out of memory\n");
+		break;
+	}
+}
+
+static void
+refuse(struct accept_thread *thread, const struct door *door, enum refusal refusal, int fd,
+       const struct address *peer)
+{
+	char word[MAX_WORD], from[ADDRESS_MAX_TEXT];
+
+	explain_refusal(thread, door, refusal, address_format(peer, from), word);
+	turn_away(door, fd, word);
+}
+
+static void
+door_close_until(struct accept_thread *thread, struct door *door, int64_t until_ms)
+{
+	door->is_paused = true;
+	door->paused_until_ms = until_ms;
+	stats_add(thread->setup.stats, STAT_ACCEPT_PAUSES, 1);
+}
+
+static void
+door_pause(struct accept_thread *thread, struct door *door, const char *why)
 {
 	bool is_first = door->pause_ms == 0;
 
 	door->pause_ms = is_first ? FIRST_PAUSE_MS : door->pause_ms * 2;
 	if (door->pause_ms > LAST_PAUSE_MS)
 		door->pause_ms = LAST_PAUSE_MS;
-	door->is_paused = true;
-	door->paused_until_ms = monotonic_now_ms() + door->pause_ms;
+	door_close_until(thread, door, monotonic_now_ms() + door->pause_ms);
 	if (is_first)
 		log_warning("listen %s: accepting pauses: %s", door->listener->conf->name, why);
+}
+
+/*
+ * May it take one more client by accept_rate? If not, and somebody is waiting for it, it
+ * pauses until it may: callers stay in the backlog of the kernel, and none is lost.
+ */
+static bool
+door_has_token(struct accept_thread *thread, struct door *door, bool is_waited_for)
+{
+	const struct conf_listener *conf = door->listener->conf;
+	int64_t now_ms, wait_ms;
+
+	if (conf->accept_rate == 0)
+		return true;
+	now_ms = monotonic_now_ms();
+	wait_ms = rate_wait_ms(&door->first->rate, conf->accept_rate, now_ms);
+	if (wait_ms == 0)
+		return true;
+	if (!is_waited_for)
+		return false;
+	if (now_ms - door->first->rate_until_ms > EPISODE_MS)
+		log_warning(
+		    "listen %s: clients have to wait: more than accept_rate = %u come in "
+		    "a second: raise it if they are welcome",
+		    conf->name, conf->accept_rate);
+	door_close_until(thread, door, now_ms + wait_ms);
+	door->first->rate_until_ms = door->paused_until_ms;
+	return false;
+}
+
+static void
+door_take_token(struct door *door)
+{
+	unsigned accept_rate = door->listener->conf->accept_rate;
+
+	if (accept_rate > 0)
+		rate_take(&door->first->rate, accept_rate, monotonic_now_ms());
 }
 
 /* Count one more client. False: there are max_clients already. */
@@ -120,27 +248,58 @@ hand_over(struct accept_thread *thread, struct session *session)
 }
 
 static void
-welcome(struct accept_thread *thread, const struct door *door, int fd,
-        const struct address *peer)
+forget_client(struct accept_thread *thread, struct peer *peer)
 {
-	struct session *session;
-	char word[80];
+	atomic_fetch_sub_explicit(thread->setup.nclients, 1, memory_order_relaxed);
+	peers_leave(peer);
+}
+
+/* Take a place among all, and among those of its address. False: it was turned away. */
+static bool
+let_in(struct accept_thread *thread, struct door *door, int fd, const struct address *from,
+       struct peer **peer)
+{
+	const struct conf_listener *conf = door->listener->conf;
 
 	if (!count_client(thread)) {
-		snprintf(word, sizeof word, "! BYE LIMIT max_clients=%u\n",
-		         thread->setup.max_clients);
-		turn_away(fd, word);
-		return;
+		refuse(thread, door, REFUSAL_MAX_CLIENTS, fd, from);
+		return false;
 	}
-	session = session_create(fd, door->listener->conf, peer, thread->setup.nclients);
+	switch (peers_enter(thread->setup.peers, conf->name, from, conf->per_ip, peer)) {
+	case PEERS_IN:
+		return true;
+	case PEERS_FULL:
+		forget_client(thread, NULL);
+		refuse(thread, door, REFUSAL_PER_IP, fd, from);
+		return false;
+	case PEERS_NO_MEMORY:
+		break;
+	}
+	forget_client(thread, NULL);
+	refuse(thread, door, REFUSAL_MEMORY, fd, from);
+	return false;
+}
+
+static void
+welcome(struct accept_thread *thread, struct door *door, int fd, const struct address *from)
+{
+	struct session *session;
+	struct peer *peer;
+
+	if (!let_in(thread, door, fd, from, &peer))
+		return;
+	session = session_create(fd, door->listener->conf, from, ++thread->nsessions,
+	                         thread->setup.nclients);
 	if (session == NULL) {
-		atomic_fetch_sub_explicit(thread->setup.nclients, 1, memory_order_relaxed);
-		turn_away(fd, "! BYE LIMIT the server is out of memory\n");
+		forget_client(thread, peer);
+		refuse(thread, door, REFUSAL_MEMORY, fd, from);
 		return;
 	}
+	session->peer = peer;
 	if (hand_over(thread, session) == -1) {
-		log_error("listen %s: a client is turned away: %s",
-		          door->listener->conf->name, strerror(errno));
+		log_error("listen %s: a client is turned away: %s", door->listener->conf->name,
+		          strerror(errno));
+		stats_add(thread->setup.stats, STAT_REFUSED_MEMORY, 1);
 		session_destroy(session);
 	}
 }
@@ -165,11 +324,12 @@ goes_on_after(struct accept_thread *thread, struct door *door, int error)
 	case EMFILE:
 	case ENFILE:
 		turn_away_with_spare(thread, door);
-		door_pause(door, "no descriptor is left: raise the limit of open files "
-		                 "(ulimit -n, LimitNOFILE=), or lower max_clients");
+		door_pause(thread, door,
+		           "no descriptor is left: raise the limit of open files "
+		           "(ulimit -n, LimitNOFILE=), or lower max_clients");
 		return false;
 	default:
-		door_pause(door, strerror(error));
+		door_pause(thread, door, strerror(error));
 		return false;
 	}
 }
@@ -180,14 +340,17 @@ door_accept(struct accept_thread *thread, struct door *door)
 {
 	for (int i = 0; i < MAX_ACCEPTS_A_TURN; i++) {
 		struct address peer = { .length = sizeof peer.u };
-		int fd = accept4(door->listener->fd, &peer.u.any, &peer.length,
-		                 SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd;
 
+		if (!door_has_token(thread, door, i == 0))
+			return;
+		fd = accept4(door->listener->fd, &peer.u.any, &peer.length,
+		             SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd != -1) {
 			door->pause_ms = 0;
+			door_take_token(door);
 			welcome(thread, door, fd, &peer);
-		} else if (errno == EAGAIN ||
-		           !goes_on_after(thread, door, errno)) {
+		} else if (errno == EAGAIN || !goes_on_after(thread, door, errno)) {
 			return;
 		}
 	}
@@ -200,7 +363,7 @@ door_give_back(struct accept_thread *thread, struct door *door)
 	if (door->is_paused)
 		return;
 	if (amy_registrar_rearm(thread->registrar, door->listener->id, AMY_READ) == -1)
-		door_pause(door, strerror(errno));
+		door_pause(thread, door, strerror(errno));
 }
 
 static void
@@ -224,29 +387,53 @@ open_paused_doors(struct accept_thread *thread)
 			door->is_paused = false;
 			door_open(thread, door);
 		}
-		if (door->is_paused &&
-		    (next == -1 || door->paused_until_ms - now < next))
+		if (door->is_paused && (next == -1 || door->paused_until_ms - now < next))
 			next = door->paused_until_ms - now;
 	}
 	return next == -1 ? -1 : next < 1 ? 1 : (int)next;
+}
+
+/* False: it is time to stop. */
+static bool
+turn(struct accept_thread *thread)
+{
+	struct amy_notification notifications[16];
+	int timeout_ms = open_paused_doors(thread);
+	int n;
+
+	heartbeat_wait(&thread->heartbeat);
+	n = amy_poller_wait(thread->poller, notifications, 16, timeout_ms);
+	heartbeat_work(&thread->heartbeat);
+	for (int i = 0; i < n; i++) {
+		if (notifications[i].data == NULL)
+			return false;
+		door_open(thread, notifications[i].data);
+	}
+	return true;
 }
 
 static void *
 run(void *argument)
 {
 	struct accept_thread *thread = argument;
-	struct amy_notification notifications[16];
 
-	for (;;) {
-		int timeout_ms = open_paused_doors(thread);
-		int n = amy_poller_wait(thread->poller, notifications, 16, timeout_ms);
+	heartbeat_start(&thread->heartbeat, "accept thread");
+	while (turn(thread))
+		continue;
+	heartbeat_end(&thread->heartbeat);
+	return NULL;
+}
 
-		for (int i = 0; i < n; i++) {
-			if (notifications[i].data == NULL)
-				return NULL;
-			door_open(thread, notifications[i].data);
-		}
-	}
+/* A name may have several addresses: they share what is counted. */
+static struct door *
+first_door(struct accept_thread *thread, size_t i)
+{
+	size_t first = 0;
+
+	while (thread->setup.listeners->items[first].conf !=
+	       thread->setup.listeners->items[i].conf)
+		first++;
+	return &thread->doors[first];
 }
 
 /* The doors that were registered before one could not be are forgotten with the poller. */
@@ -259,6 +446,8 @@ register_doors(struct accept_thread *thread)
 		struct door *door = &thread->doors[i];
 
 		door->listener = &listeners->items[i];
+		door->first = first_door(thread, i);
+		door->rate_until_ms = -EPISODE_MS;
 		if (amy_registrar_register(thread->registrar, door->listener->fd, AMY_READ,
 		                           door, &door->listener->id) == -1)
 			return -1;

@@ -10,7 +10,9 @@
 #include <amy.h>
 
 #include "listener.h"
+#include "peers.h"
 #include "record_pipe.h"
+#include "stats.h"
 
 struct accept_thread;
 
@@ -22,6 +24,8 @@ struct accept_setup {
 	unsigned nhandlers;
 	unsigned max_clients;
 	atomic_uint *nclients; /* shared with the handlers, who count down */
+	struct peers *peers;   /* likewise: sessions give their places back */
+	struct stats *stats;   /* the thread's own */
 };
 
 /* NULL, errno: it could not be started. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "address.h"
+
+#define MAX_HOST 256 /* with its NUL */
 
 static int
 resolve_path(const char *path, struct address *address, const char **why)
@@ -60,10 +63,10 @@ resolve_any(unsigned port, struct address *address)
 }
 
 static int
-resolve_host(const char *host, unsigned port, struct address *addresses, int max,
+resolve_host(const char *host, unsigned port, int flags, struct address *addresses, int max,
              const char **why)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo hints = { .ai_flags = flags, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list;
 	int error = getaddrinfo(host, NULL, &hints, &list);
 	int n = 0;
@@ -89,18 +92,16 @@ resolve_host(const char *host, unsigned port, struct address *addresses, int max
 	return n;
 }
 
-int
-address_resolve(const char *text, struct address *addresses, int max, const char **why)
+/* "host:port" and "[v6]:port": copy the host, without brackets, and return the port. */
+static int
+split(const char *text, char host[MAX_HOST], const char **why)
 {
-	char host[256];
 	const char *colon = strrchr(text, ':');
 	size_t nhost;
 	int port;
 
-	if (text[0] == '/')
-		return resolve_path(text, addresses, why);
 	*why = "write host:port, [v6]:port, *:port or the /path of a Unix socket";
-	if (colon == NULL || colon == text || (size_t)(colon - text) >= sizeof host)
+	if (colon == NULL || colon == text || (size_t)(colon - text) >= MAX_HOST)
 		return -1;
 	port = parse_port(colon + 1);
 	if (port == -1) {
@@ -117,9 +118,41 @@ address_resolve(const char *text, struct address *addresses, int max, const char
 	}
 	memcpy(host, text, nhost);
 	host[nhost] = '\0';
+	return port;
+}
+
+int
+address_resolve(const char *text, struct address *addresses, int max, const char **why)
+{
+	char host[MAX_HOST];
+	int port;
+
+	if (text[0] == '/')
+		return resolve_path(text, addresses, why);
+	port = split(text, host, why);
+	if (port == -1)
+		return -1;
 	if (strcmp(host, "*") == 0)
 		return resolve_any((unsigned)port, addresses);
-	return resolve_host(host, (unsigned)port, addresses, max, why);
+	return resolve_host(host, (unsigned)port, 0, addresses, max, why);
+}
+
+int
+address_resolve_numeric(const char *text, struct address *address)
+{
+	char host[MAX_HOST];
+	const char *why;
+	int port = text[0] == '/' ? -1 : split(text, host, &why);
+
+	if (port == -1)
+		return -1;
+	return resolve_host(host, (unsigned)port, AI_NUMERICHOST, address, 1, &why);
+}
+
+const char *
+address_fd_name(const char *text)
+{
+	return strncmp(text, "fd:", 3) == 0 ? text + 3 : NULL;
 }
 
 bool
@@ -168,8 +201,7 @@ address_format_host(const struct address *address, char text[ADDRESS_MAX_TEXT])
 	case AF_INET:
 		return inet_ntop(AF_INET, &address->u.in.sin_addr, text, ADDRESS_MAX_TEXT);
 	case AF_INET6:
-		return inet_ntop(AF_INET6, &address->u.in6.sin6_addr, text,
-		                 ADDRESS_MAX_TEXT);
+		return inet_ntop(AF_INET6, &address->u.in6.sin6_addr, text, ADDRESS_MAX_TEXT);
 	}
 	snprintf(text, ADDRESS_MAX_TEXT, "%s",
 	         address->u.un.sun_path[0] == '/' ? address->u.un.sun_path : "unix");
@@ -187,4 +219,21 @@ address_format(const struct address *address, char text[ADDRESS_MAX_TEXT])
 	         address->u.any.sa_family == AF_INET6 ? "[%.60s]:%u" : "%.60s:%u",
 	         address_format_host(address, host), address_port(address));
 	return text;
+}
+
+static int
+set_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value);
+}
+
+int
+address_set_tcp_options(int fd)
+{
+	if (set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) == -1 ||
+	    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == -1 ||
+	    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 15) == -1 ||
+	    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 5) == -1)
+		return -1;
+	return set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 }

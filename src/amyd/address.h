@@ -29,6 +29,15 @@ struct address {
  */
 int address_resolve(const char *text, struct address *addresses, int max, const char **why);
 
+/*
+ * The same of a numeric host ("127.0.0.1:80", "[::1]:80"), which never waits. 1; -1: it is
+ * none.
+ */
+int address_resolve_numeric(const char *text, struct address *address);
+
+/* Of "fd:name", a socket that is passed to us: the name. NULL: the text is no such thing. */
+const char *address_fd_name(const char *text);
+
 /* Reachable from this machine only: 127.0.0.0/8, ::1, a Unix socket. */
 bool address_is_loopback(const struct address *address);
 bool address_is_equal(const struct address *a, const struct address *b);
@@ -42,5 +51,11 @@ const char *address_format(const struct address *address, char text[ADDRESS_MAX_
 
 /* The same without the port. */
 const char *address_format_host(const struct address *address, char text[ADDRESS_MAX_TEXT]);
+
+/*
+ * Of a TCP socket: what is sent leaves at once, and a peer that is gone without a word is
+ * found in half a minute. Errors: as setsockopt(2).
+ */
+int address_set_tcp_options(int fd);
 
 #endif

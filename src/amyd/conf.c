@@ -14,7 +14,9 @@
 #include <unistd.h>
 
 #include "conf.h"
+#include "conf_check.h"
 #include "conf_text.h"
+#include "rate.h"
 #include "units.h"
 
 /*
@@ -24,24 +26,33 @@
 static const char *error_path;
 static char *error_text;
 
-struct word {
-	const char *name;
-	int value;
-};
-
-static const struct word modes[] = {
+static const struct conf_word modes[] = {
 	{ "command", CONF_MODE_COMMAND },
 	{ "echo", CONF_MODE_ECHO },
+	{ "publish", CONF_MODE_PUBLISH },
+	{ "subscribe", CONF_MODE_SUBSCRIBE },
 	{ NULL, 0 },
 };
 
-static const struct word log_targets[] = {
+static const struct conf_word slow_words[] = {
+	{ "drop", false },
+	{ "cut", true },
+	{ NULL, 0 },
+};
+
+static const struct conf_word eof_line_words[] = {
+	{ "drop", false },
+	{ "publish", true },
+	{ NULL, 0 },
+};
+
+static const struct conf_word log_targets[] = {
 	{ "stderr", LOG_TO_STDERR },
 	{ "syslog", LOG_TO_SYSLOG },
 	{ NULL, 0 },
 };
 
-static const struct word log_levels[] = {
+static const struct conf_word log_levels[] = {
 	{ "error", LOG_LEVEL_ERROR },
 	{ "warning", LOG_LEVEL_WARNING },
 	{ "info", LOG_LEVEL_INFO },
@@ -49,7 +60,7 @@ static const struct word log_levels[] = {
 	{ NULL, 0 },
 };
 
-static const struct word facilities[] = {
+static const struct conf_word facilities[] = {
 	{ "daemon", LOG_DAEMON }, { "user", LOG_USER },     { "auth", LOG_AUTH },
 	{ "local0", LOG_LOCAL0 }, { "local1", LOG_LOCAL1 }, { "local2", LOG_LOCAL2 },
 	{ "local3", LOG_LOCAL3 }, { "local4", LOG_LOCAL4 }, { "local5", LOG_LOCAL5 },
@@ -77,173 +88,199 @@ report(cfg_t *cfg, const char *format, va_list arguments)
 	         ": remove it, or see amyd.conf(5) for how it is spelled");
 }
 
-static const struct word *
-find_word(const struct word *words, const char *name)
-{
-	for (; words->name != NULL; words++)
-		if (strcmp(words->name, name) == 0)
-			return words;
-	return NULL;
-}
-
-static const char *
-last_string(cfg_opt_t *opt)
-{
-	return cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
-}
-
-static int
-check_word(cfg_t *cfg, cfg_opt_t *opt, const struct word *words)
-{
-	char list[256] = "";
-	size_t used = 0;
-
-	if (find_word(words, last_string(opt)) != NULL)
-		return 0;
-	for (; words->name != NULL && used < sizeof list; words++)
-		used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
-		                         used == 0 ? "" : ", ", words->name);
-	cfg_error(cfg, "%s = \"%s\": it is one of %s", cfg_opt_name(opt),
-	          last_string(opt), list);
-	return -1;
-}
-
 static int
 check_mode(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_word(cfg, opt, modes);
+	return conf_check_word(cfg, opt, modes);
+}
+
+static int
+check_slow(cfg_t *cfg, cfg_opt_t *opt)
+{
+	return conf_check_word(cfg, opt, slow_words);
+}
+
+static int
+check_eof_line(cfg_t *cfg, cfg_opt_t *opt)
+{
+	return conf_check_word(cfg, opt, eof_line_words);
 }
 
 static int
 check_log_to(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_word(cfg, opt, log_targets);
+	return conf_check_word(cfg, opt, log_targets);
 }
 
 static int
 check_log_level(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_word(cfg, opt, log_levels);
+	return conf_check_word(cfg, opt, log_levels);
 }
 
 static int
 check_facility(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_word(cfg, opt, facilities);
-}
-
-/* libConfuse would take 010 for eight, and nothing for zero. */
-static int
-parse_number(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
-{
-	const char *digits = text + (*text == '-');
-	size_t n = strspn(digits, "0123456789");
-
-	if (n == 0 || n > 10 || digits[n] != '\0' || (*digits == '0' && n > 1)) {
-		cfg_error(cfg, "%s = %s: it is a whole number, such as 4",
-		          cfg_opt_name(opt), *text == '\0' ? "\"\"" : text);
-		return -1;
-	}
-	*(long *)result = strtol(text, NULL, 10);
-	return 0;
-}
-
-static int
-check_number(cfg_t *cfg, cfg_opt_t *opt, long min, long max)
-{
-	long n = cfg_opt_getnint(opt, cfg_opt_size(opt) - 1);
-
-	if (n >= min && n <= max)
-		return 0;
-	cfg_error(cfg, "%s = %ld: it is a number from %ld to %ld", cfg_opt_name(opt), n,
-	          min, max);
-	return -1;
+	return conf_check_word(cfg, opt, facilities);
 }
 
 static int
 check_handlers(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_number(cfg, opt, 0, CONF_MAX_HANDLERS);
+	return conf_check_number(cfg, opt, 0, CONF_MAX_HANDLERS);
 }
 
 static int
 check_max_clients(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_number(cfg, opt, 1, CONF_MAX_CLIENTS);
+	return conf_check_number(cfg, opt, 1, CONF_MAX_CLIENTS);
 }
 
 static int
 check_max_subs(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_number(cfg, opt, 0, 1000000);
+	return conf_check_number(cfg, opt, 0, 1000000);
 }
 
 static int
-check_size(cfg_t *cfg, cfg_opt_t *opt, size_t min, size_t max, const char *range)
+check_per_ip(cfg_t *cfg, cfg_opt_t *opt)
 {
-	size_t size;
+	return conf_check_number(cfg, opt, 0, CONF_MAX_CLIENTS);
+}
 
-	if (units_parse_size(last_string(opt), &size) == 0 && size >= min && size <= max)
-		return 0;
-	cfg_error(cfg, "%s = \"%s\": it is a size from %s, such as \"64K\"",
-	          cfg_opt_name(opt), last_string(opt), range);
-	return -1;
+static int
+check_rate(cfg_t *cfg, cfg_opt_t *opt)
+{
+	return conf_check_number(cfg, opt, 0, RATE_MAX);
+}
+
+static int
+check_history(cfg_t *cfg, cfg_opt_t *opt)
+{
+	return conf_check_number(cfg, opt, 0, 1000000);
+}
+
+static int
+check_lines(cfg_t *cfg, cfg_opt_t *opt)
+{
+	return conf_check_number(cfg, opt, 1, 10000000);
 }
 
 static int
 check_max_line(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_size(cfg, opt, 1, CONF_MAX_LINE, "1 to \"16M\"");
+	return conf_check_size(cfg, opt, 1, CONF_MAX_LINE, "1 to \"16M\"");
 }
 
 static int
 check_queue(cfg_t *cfg, cfg_opt_t *opt)
 {
-	return check_size(cfg, opt, 4096, 512u << 20, "\"4K\" to \"512M\"");
-}
-
-/* Octal digits, as chmod(1) takes them. -1: they are none. */
-static int
-parse_access(const char *text)
-{
-	char *end;
-	long n = strtol(text, &end, 8);
-
-	return *text < '0' || *text > '7' || *end != '\0' || n > 0777 ? -1 : (int)n;
+	return conf_check_size(cfg, opt, 4096, 512u << 20, "\"4K\" to \"512M\"");
 }
 
 static int
-check_access(cfg_t *cfg, cfg_opt_t *opt)
+check_bytes(cfg_t *cfg, cfg_opt_t *opt)
 {
-	if (parse_access(last_string(opt)) != -1)
+	return conf_check_size(cfg, opt, 4096, SIZE_MAX, "\"4K\" upwards");
+}
+
+/* What only listeners of one mode have. */
+static const struct {
+	const char *option;
+	const char *mode;
+	const char *need; /* how such a one is told that it needs it; NULL: it does not */
+} of_modes[] = {
+	{ "subject", "publish", "a subject = \"name\", where its lines go" },
+	{ "eof_line", "publish", NULL },
+	{ "pattern", "subscribe", "a pattern = \"name\", of what its clients follow" },
+	{ "history", "subscribe", NULL },
+};
+
+static int
+check_options_of_mode(cfg_t *section, const char *mode)
+{
+	for (size_t i = 0; i < sizeof of_modes / sizeof of_modes[0]; i++) {
+		bool is_given = cfg_size(section, of_modes[i].option) > 0;
+		bool is_of_mode = strcmp(mode, of_modes[i].mode) == 0;
+
+		if (is_given && !is_of_mode) {
+			cfg_error(section,
+			          "listen %s: %s is for mode = \"%s\": remove it, or "
+			          "change the mode",
+			          cfg_title(section), of_modes[i].option, of_modes[i].mode);
+			return -1;
+		}
+		if (!is_given && is_of_mode && of_modes[i].need != NULL) {
+			cfg_error(section, "listen %s: mode = \"%s\" needs %s",
+			          cfg_title(section), mode, of_modes[i].need);
+			return -1;
+		}
+	}
+	if (cfg_getint(section, "line_rate") == 0 || strcmp(mode, "subscribe") != 0)
 		return 0;
-	cfg_error(cfg, "access = \"%s\": it is a file mode such as \"0660\"",
-	          last_string(opt));
+	cfg_error(section,
+	          "listen %s: line_rate is for modes that take lines: remove it, or change the "
+	          "mode",
+	          cfg_title(section));
 	return -1;
 }
 
-static int
-check_address(cfg_t *cfg, cfg_opt_t *opt)
+static cfg_t *
+last_section(cfg_opt_t *opt)
 {
-	struct address addresses[CONF_MAX_ADDRESSES];
-	const char *why;
-
-	if (address_resolve(last_string(opt), addresses, CONF_MAX_ADDRESSES, &why) != -1)
-		return 0;
-	cfg_error(cfg, "address = \"%s\": %s", last_string(opt), why);
-	return -1;
+	return cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 }
 
 static int
 check_listener(cfg_t *cfg, cfg_opt_t *opt)
 {
-	cfg_t *section = cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
+	cfg_t *section = last_section(opt);
 
 	(void)cfg;
 	if (cfg_getstr(section, "address") != NULL)
-		return 0;
+		return check_options_of_mode(section, cfg_getstr(section, "mode"));
 	cfg_error(section, "listen %s: it needs an address = \"host:port\"",
 	          cfg_title(section));
+	return -1;
+}
+
+static int
+check_match(cfg_t *section)
+{
+	if (cfg_getstr(section, "match") != NULL)
+		return 0;
+	cfg_error(section, "%s %s: it needs a match = \"pattern\", such as \"log.>\"",
+	          cfg_name(section), cfg_title(section));
+	return -1;
+}
+
+static int
+check_history_section(cfg_t *cfg, cfg_opt_t *opt)
+{
+	(void)cfg;
+	return check_match(last_section(opt));
+}
+
+static int
+check_rule(cfg_t *cfg, cfg_opt_t *opt)
+{
+	cfg_t *section = last_section(opt);
+	unsigned n = cfg_size(section, "to");
+
+	(void)cfg;
+	if (check_match(section) == -1)
+		return -1;
+	if (n < 1 || n > CONF_MAX_TARGETS) {
+		cfg_error(section,
+		          "rule %s: it has %u targets: to = { ... } has 1 to %d, such as "
+		          "\"subject:alert\" or \"file:/var/log/lines\"",
+		          cfg_title(section), n, CONF_MAX_TARGETS);
+		return -1;
+	}
+	if (cfg_opt_size(opt) <= CONF_MAX_RULES)
+		return 0;
+	cfg_error(section, "rule %s: it is one too many: there are at most %d rules",
+	          cfg_title(section), CONF_MAX_RULES);
 	return -1;
 }
 
@@ -260,18 +297,48 @@ static cfg_opt_t listen_options[] = {
 	CFG_STR("access", "0660", CFGF_NONE),
 	CFG_STR("max_line", "64K", CFGF_NONE),
 	CFG_STR("queue", "1M", CFGF_NONE),
-	CFG_INT_CB("max_subs", 10000, CFGF_NONE, parse_number),
+	CFG_INT_CB("max_subs", 10000, CFGF_NONE, conf_parse_number),
 	CFG_BOOL("open", cfg_false, CFGF_NONE),
+	CFG_STR("slow", "drop", CFGF_NONE),
+	CFG_STR("slow_time", "60s", CFGF_NONE),
+	CFG_STR("idle_time", "0", CFGF_NONE),
+	CFG_STR("line_time", "30s", CFGF_NONE),
+	CFG_INT_CB("per_ip", 0, CFGF_NONE, conf_parse_number),
+	CFG_INT_CB("accept_rate", 0, CFGF_NONE, conf_parse_number),
+	CFG_INT_CB("line_rate", 0, CFGF_NONE, conf_parse_number),
+	CFG_STR("subject", NULL, CFGF_NODEFAULT),
+	CFG_STR("eof_line", NULL, CFGF_NODEFAULT),
+	CFG_STR("pattern", NULL, CFGF_NODEFAULT),
+	CFG_INT_CB("history", 0, CFGF_NODEFAULT, conf_parse_number),
 	CFG_END(),
 };
 
+static cfg_opt_t history_options[] = {
+	CFG_STR("match", NULL, CFGF_NODEFAULT),
+	CFG_INT_CB("lines", 1000, CFGF_NONE, conf_parse_number),
+	CFG_STR("bytes", "16M", CFGF_NONE),
+	CFG_END(),
+};
+
+static cfg_opt_t rule_options[] = {
+	CFG_STR("match", NULL, CFGF_NODEFAULT),   CFG_STR("regex", NULL, CFGF_NODEFAULT),
+	CFG_STR_LIST("to", NULL, CFGF_NODEFAULT), CFG_STR("queue", "1M", CFGF_NONE),
+	CFG_BOOL("stop", cfg_false, CFGF_NONE),   CFG_END(),
+};
+
+/* Of sections: any number, each with a name of its own. */
+#define NAMED (CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES | CFGF_NODEFAULT)
+
 static cfg_opt_t options[] = {
-	CFG_INT_CB("handlers", 0, CFGF_NONE, parse_number),
-	CFG_INT_CB("max_clients", 10000, CFGF_NONE, parse_number),
+	CFG_INT_CB("handlers", 0, CFGF_NONE, conf_parse_number),
+	CFG_INT_CB("max_clients", 10000, CFGF_NONE, conf_parse_number),
+	CFG_STR("lease", "2s", CFGF_NONE),
+	CFG_STR("drain_time", "5s", CFGF_NONE),
 	CFG_STR("user", "", CFGF_NONE),
 	CFG_SEC("log", log_options, CFGF_NONE),
-	CFG_SEC("listen", listen_options,
-	        CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES | CFGF_NODEFAULT),
+	CFG_SEC("listen", listen_options, NAMED),
+	CFG_SEC("history", history_options, NAMED),
+	CFG_SEC("rule", rule_options, NAMED),
 	CFG_END(),
 };
 
@@ -281,23 +348,39 @@ static const struct {
 } checks[] = {
 	{ "handlers", check_handlers },
 	{ "max_clients", check_max_clients },
+	{ "lease", conf_check_time },
+	{ "drain_time", conf_check_time },
 	{ "log|to", check_log_to },
 	{ "log|facility", check_facility },
 	{ "log|level", check_log_level },
 	{ "listen", check_listener },
-	{ "listen|address", check_address },
+	{ "listen|address", conf_check_address },
 	{ "listen|mode", check_mode },
-	{ "listen|access", check_access },
+	{ "listen|access", conf_check_access },
 	{ "listen|max_line", check_max_line },
 	{ "listen|queue", check_queue },
 	{ "listen|max_subs", check_max_subs },
+	{ "listen|slow", check_slow },
+	{ "listen|slow_time", conf_check_time },
+	{ "listen|idle_time", conf_check_watch_time },
+	{ "listen|line_time", conf_check_watch_time },
+	{ "listen|per_ip", check_per_ip },
+	{ "listen|accept_rate", check_rate },
+	{ "listen|line_rate", check_rate },
+	{ "listen|subject", conf_check_subject },
+	{ "listen|eof_line", check_eof_line },
+	{ "listen|pattern", conf_check_pattern },
+	{ "listen|history", check_history },
+	{ "history", check_history_section },
+	{ "history|match", conf_check_pattern },
+	{ "history|lines", check_lines },
+	{ "history|bytes", check_bytes },
+	{ "rule", check_rule },
+	{ "rule|match", conf_check_pattern },
+	{ "rule|regex", conf_check_regex },
+	{ "rule|to", conf_check_target },
+	{ "rule|queue", check_queue },
 };
-
-static int
-word_value(const struct word *words, const char *name)
-{
-	return find_word(words, name)->value;
-}
 
 static size_t
 size_value(cfg_t *cfg, const char *name)
@@ -306,6 +389,34 @@ size_value(cfg_t *cfg, const char *name)
 
 	units_parse_size(cfg_getstr(cfg, name), &size);
 	return size;
+}
+
+static int64_t
+time_value(cfg_t *cfg, const char *name)
+{
+	const char *text = cfg_getstr(cfg, name);
+	int64_t ms = 0;
+
+	units_parse_time(text, strlen(text), &ms);
+	return ms;
+}
+
+/* A copy of an option's text; NULL if it is not given. -1: out of memory. */
+static int
+copy_text(char **copy, cfg_t *cfg, const char *name)
+{
+	const char *text = cfg_getstr(cfg, name);
+
+	*copy = text == NULL ? NULL : strdup(text);
+	return text != NULL && *copy == NULL ? -1 : 0;
+}
+
+/* The same of the name of a section. */
+static int
+copy_title(char **copy, cfg_t *section)
+{
+	*copy = strdup(cfg_title(section));
+	return *copy == NULL ? -1 : 0;
 }
 
 /*
@@ -318,11 +429,13 @@ read_addresses(struct conf_listener *listener, cfg_t *section)
 	const char *text = cfg_getstr(section, "address");
 	const char *why;
 
+	if (address_fd_name(text) != NULL)
+		return 0; /* what it is, is seen when it is there */
 	listener->nresolved =
 	    address_resolve(text, listener->resolved, CONF_MAX_ADDRESSES, &why);
 	if (listener->nresolved == -1) {
-		cfg_error(section, "listen %s: address = \"%s\": %s", cfg_title(section),
-		          text, why);
+		cfg_error(section, "listen %s: address = \"%s\": %s", cfg_title(section), text,
+		          why);
 		return -1;
 	}
 	for (int i = 0; i < listener->nresolved && !listener->open; i++) {
@@ -340,15 +453,29 @@ read_addresses(struct conf_listener *listener, cfg_t *section)
 static int
 read_listener(struct conf_listener *listener, cfg_t *section)
 {
-	listener->name = strdup(cfg_title(section));
-	listener->address = strdup(cfg_getstr(section, "address"));
-	listener->mode = (enum conf_mode)word_value(modes, cfg_getstr(section, "mode"));
-	listener->access = (mode_t)parse_access(cfg_getstr(section, "access"));
+	const char *eof_line = cfg_getstr(section, "eof_line");
+
+	listener->mode = (enum conf_mode)conf_word_value(modes, cfg_getstr(section, "mode"));
+	listener->access = (mode_t)conf_parse_access(cfg_getstr(section, "access"));
 	listener->max_line = size_value(section, "max_line");
 	listener->queue = size_value(section, "queue");
 	listener->max_subs = (unsigned)cfg_getint(section, "max_subs");
 	listener->open = cfg_getbool(section, "open");
-	if (listener->name == NULL || listener->address == NULL)
+	listener->slow_cut = conf_word_value(slow_words, cfg_getstr(section, "slow"));
+	listener->slow_ms = time_value(section, "slow_time");
+	listener->idle_ms = time_value(section, "idle_time");
+	listener->line_ms = time_value(section, "line_time");
+	listener->per_ip = (unsigned)cfg_getint(section, "per_ip");
+	listener->accept_rate = (unsigned)cfg_getint(section, "accept_rate");
+	listener->line_rate = (unsigned)cfg_getint(section, "line_rate");
+	if (eof_line != NULL)
+		listener->eof_line = conf_word_value(eof_line_words, eof_line);
+	if (cfg_size(section, "history") > 0)
+		listener->history = (unsigned)cfg_getint(section, "history");
+	if (copy_title(&listener->name, section) == -1 ||
+	    copy_text(&listener->address, section, "address") == -1 ||
+	    copy_text(&listener->subject, section, "subject") == -1 ||
+	    copy_text(&listener->pattern, section, "pattern") == -1)
 		return -1;
 	return read_addresses(listener, section);
 }
@@ -357,8 +484,7 @@ read_listener(struct conf_listener *listener, cfg_t *section)
 static int
 default_listener(struct conf_listener *listener)
 {
-	static const char text[] =
-	    "listen main { address = \"127.0.0.1:2693\" }";
+	static const char text[] = "listen main { address = \"127.0.0.1:2693\" }";
 	cfg_t *cfg = cfg_init(options, CFGF_NONE);
 	int result = -1;
 
@@ -389,6 +515,87 @@ read_listeners(struct conf *conf, cfg_t *cfg)
 	return 0;
 }
 
+static int
+read_history(struct conf_history *history, cfg_t *section)
+{
+	history->lines = (uint64_t)cfg_getint(section, "lines");
+	history->bytes = size_value(section, "bytes");
+	if (copy_title(&history->name, section) == -1)
+		return -1;
+	return copy_text(&history->match, section, "match");
+}
+
+static int
+read_histories(struct conf *conf, cfg_t *cfg)
+{
+	size_t n = cfg_size(cfg, "history");
+
+	if (n == 0)
+		return 0;
+	conf->histories = calloc(n, sizeof *conf->histories);
+	if (conf->histories == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "history", (unsigned)i);
+
+		conf->nhistories++;
+		if (read_history(&conf->histories[i], section) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+read_targets(struct conf_rule *rule, cfg_t *section)
+{
+	size_t n = cfg_size(section, "to");
+	char why[200];
+
+	rule->targets = calloc(n, sizeof *rule->targets);
+	if (rule->targets == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		rule->targets[i].text = strdup(cfg_getnstr(section, "to", (unsigned)i));
+		if (rule->targets[i].text == NULL)
+			return -1;
+		rule->ntargets++;
+		conf_target_parse(&rule->targets[i], why, sizeof why);
+	}
+	return 0;
+}
+
+static int
+read_rule(struct conf_rule *rule, cfg_t *section)
+{
+	rule->queue = size_value(section, "queue");
+	rule->stop = cfg_getbool(section, "stop");
+	if (copy_title(&rule->name, section) == -1 ||
+	    copy_text(&rule->match, section, "match") == -1 ||
+	    copy_text(&rule->regex, section, "regex") == -1)
+		return -1;
+	return read_targets(rule, section);
+}
+
+static int
+read_rules(struct conf *conf, cfg_t *cfg)
+{
+	size_t n = cfg_size(cfg, "rule");
+
+	if (n == 0)
+		return 0;
+	conf->rules = calloc(n, sizeof *conf->rules);
+	if (conf->rules == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		cfg_t *section = cfg_getnsec(cfg, "rule", (unsigned)i);
+
+		conf->nrules++;
+		if (read_rule(&conf->rules[i], section) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 /* 0; or -1: out of memory, unless an error was reported. */
 static int
 read_values(struct conf *conf, cfg_t *cfg)
@@ -399,24 +606,30 @@ read_values(struct conf *conf, cfg_t *cfg)
 
 	conf->handlers = (unsigned)cfg_getint(cfg, "handlers");
 	if (conf->handlers == 0)
-		conf->handlers = cpus < 1                    ? 1
+		conf->handlers = cpus < 1                   ? 1
 		                 : cpus > CONF_MAX_HANDLERS ? CONF_MAX_HANDLERS
 		                                            : (unsigned)cpus;
 	conf->max_clients = (unsigned)cfg_getint(cfg, "max_clients");
+	conf->lease_ms = time_value(cfg, "lease");
+	conf->drain_ms = time_value(cfg, "drain_time");
 	conf->user = strdup(cfg_getstr(cfg, "user"));
 	conf->log_to_is_set = to != NULL;
 	if (to != NULL)
-		conf->log_to = (enum log_target)word_value(log_targets, to);
-	conf->log_facility = word_value(facilities, cfg_getstr(log, "facility"));
-	conf->log_level = (enum log_level)word_value(log_levels, cfg_getstr(log, "level"));
+		conf->log_to = (enum log_target)conf_word_value(log_targets, to);
+	conf->log_facility = conf_word_value(facilities, cfg_getstr(log, "facility"));
+	conf->log_level = (enum log_level)conf_word_value(log_levels, cfg_getstr(log, "level"));
 	if (conf->user == NULL)
 		return -1;
-	return read_listeners(conf, cfg);
+	if (read_listeners(conf, cfg) == -1 || read_histories(conf, cfg) == -1)
+		return -1;
+	return read_rules(conf, cfg);
 }
 
 static bool
 is_shared(const struct conf_listener *a, const struct conf_listener *b)
 {
+	if (address_fd_name(a->address) != NULL)
+		return strcmp(a->address, b->address) == 0;
 	for (int i = 0; i < a->nresolved; i++)
 		for (int j = 0; j < b->nresolved; j++)
 			if (address_is_equal(&a->resolved[i], &b->resolved[j]) &&
@@ -435,13 +648,26 @@ check_distinct(const struct conf *conf, cfg_t *cfg, char error[CONF_MAX_ERROR])
 				continue;
 			snprintf(error, CONF_MAX_ERROR,
 			         "%s:%d: listen %s: %s is the address of listen %s "
-			         "already: give it another port",
+			         "already: give it another one",
 			         error_path, cfg_getnsec(cfg, "listen", (unsigned)i)->line,
 			         conf->listeners[i].name, conf->listeners[i].address,
 			         conf->listeners[j].name);
 			return -1;
 		}
 	return 0;
+}
+
+/* A line that would go round among the rules: -1, and it was reported. */
+static int
+check_loops(const struct conf *conf, cfg_t *cfg)
+{
+	char why[CONF_MAX_ERROR];
+	int i = conf_rules_find_loop(conf->rules, conf->nrules, why, sizeof why);
+
+	if (i == -1)
+		return 0;
+	cfg_error(cfg_getnsec(cfg, "rule", (unsigned)i), "%s", why);
+	return -1;
 }
 
 /* NULL: out of memory. */
@@ -478,7 +704,7 @@ parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX
 			snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
 			result = EX_OSERR;
 		}
-	} else if (check_distinct(conf, cfg, error) == 0) {
+	} else if (check_distinct(conf, cfg, error) == 0 && check_loops(conf, cfg) == 0) {
 		result = 0;
 	}
 	cfg_free(cfg);
@@ -502,14 +728,40 @@ conf_load(const char *path, struct conf *conf, char error[CONF_MAX_ERROR])
 	return result;
 }
 
+static void
+fini_listener(struct conf_listener *listener)
+{
+	free(listener->name);
+	free(listener->address);
+	free(listener->subject);
+	free(listener->pattern);
+}
+
+static void
+fini_rule(struct conf_rule *rule)
+{
+	for (size_t i = 0; i < rule->ntargets; i++)
+		free(rule->targets[i].text);
+	free(rule->targets);
+	free(rule->name);
+	free(rule->match);
+	free(rule->regex);
+}
+
 void
 conf_fini(struct conf *conf)
 {
-	for (size_t i = 0; i < conf->nlisteners; i++) {
-		free(conf->listeners[i].name);
-		free(conf->listeners[i].address);
-	}
+	for (size_t i = 0; i < conf->nlisteners; i++)
+		fini_listener(&conf->listeners[i]);
 	free(conf->listeners);
+	for (size_t i = 0; i < conf->nhistories; i++) {
+		free(conf->histories[i].name);
+		free(conf->histories[i].match);
+	}
+	free(conf->histories);
+	for (size_t i = 0; i < conf->nrules; i++)
+		fini_rule(&conf->rules[i]);
+	free(conf->rules);
 	free(conf->user);
 	memset(conf, 0, sizeof *conf);
 }

@@ -7,9 +7,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "address.h"
+#include "conf_rule.h"
 #include "log.h"
 
 #define CONF_MAX_HANDLERS 64
@@ -20,6 +22,8 @@
 enum conf_mode {
 	CONF_MODE_COMMAND,
 	CONF_MODE_ECHO,
+	CONF_MODE_PUBLISH,
+	CONF_MODE_SUBSCRIBE,
 };
 
 /* Owner: its struct conf. Constant once read. */
@@ -27,19 +31,40 @@ struct conf_listener {
 	char *name;
 	char *address; /* as written */
 	struct address resolved[CONF_MAX_ADDRESSES];
-	int nresolved;
+	int nresolved; /* 0: it is "fd:name" */
 	enum conf_mode mode;
 	mode_t access;     /* of a Unix socket */
 	size_t max_line;   /* bytes, LF not counted */
 	size_t queue;      /* bytes on their way to one client */
 	unsigned max_subs; /* of one client */
 	bool open;         /* may be reachable from other machines */
+	bool slow_cut;     /* past its queue a client is cut off, and loses no line before */
+	int64_t slow_ms;   /* a client that takes nothing for so long is cut off; 0: never */
+	int64_t idle_ms;   /* one that says and gets nothing for so long is closed; 0: never */
+	int64_t line_ms;   /* one whose line takes so long is closed; 0: never */
+	unsigned per_ip;   /* clients from one address; 0: any number */
+	unsigned accept_rate; /* new clients a second; 0: any number */
+	unsigned line_rate;   /* lines a second and client; 0: any number */
+	char *subject;     /* publish: where its lines go. Else NULL */
+	bool eof_line;     /* publish: an unterminated last line counts */
+	char *pattern;     /* subscribe: what its clients follow. Else NULL */
+	unsigned history;  /* subscribe: so many stored lines come first */
+};
+
+/* Lines that are stored. Owner: its struct conf. Constant once read. */
+struct conf_history {
+	char *name;
+	char *match;    /* a pattern */
+	uint64_t lines; /* at most, 1 or more */
+	size_t bytes;   /* at most, of memory */
 };
 
 /* Owner: whoever loaded it. Constant once read; so, any thread. */
 struct conf {
 	unsigned handlers; /* threads; never 0 */
 	unsigned max_clients;
+	int64_t lease_ms; /* how long a quiet client stays with its handler; 0: it does not */
+	int64_t drain_ms; /* how long the end waits for what is queued */
 	char *user; /* "": stay who we are */
 
 	bool log_to_is_set;
@@ -49,6 +74,12 @@ struct conf {
 
 	struct conf_listener *listeners;
 	size_t nlisteners; /* at least one */
+
+	/* in the order of the file */
+	struct conf_history *histories;
+	size_t nhistories;
+	struct conf_rule *rules;
+	size_t nrules; /* at most CONF_MAX_RULES; no line goes round among them */
 };
 
 /* Enough for what conf_load() says of an error. */

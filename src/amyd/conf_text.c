@@ -130,7 +130,8 @@ blank_comments(char *text, struct open_end *open_end)
 		size_t n = comment_length(text);
 
 		if (n == SIZE_MAX) {
-			*open_end = (struct open_end){ text, "a comment that never ends: add */" };
+			*open_end =
+			    (struct open_end){ text, "a comment that never ends: add */" };
 			return true;
 		}
 		blank(text, n);
@@ -202,8 +203,7 @@ conf_text_read(const char *path, int *code, char *error, size_t size)
 	}
 	if (!blank_comments(text, &open_end))
 		return text;
-	snprintf(error, size, "%s:%d: %s", path, line_of(text, open_end.where),
-	         open_end.what);
+	snprintf(error, size, "%s:%d: %s", path, line_of(text, open_end.where), open_end.what);
 	*code = EX_CONFIG;
 	free(text);
 	return NULL;

@@ -11,15 +11,19 @@
 
 #include "record_pipe.h"
 #include "router.h"
+#include "upstream.h"
 
 struct handler_thread;
 
 /* All borrowed until handler_thread_join(). */
 struct handler_setup {
-	unsigned number;
+	unsigned number, nhandlers;
 	struct record_pipe *pipe;
 	struct amy_poller *poller;
 	struct router *router;
+	int64_t lease_ms; /* how long a quiet client is kept; 0: none is */
+	struct upstream *const *upstreams; /* of all handlers: each has every nth of them */
+	size_t nupstreams;
 	atomic_uint *nrunning; /* counted down when a handler is over */
 	int over_fd;           /* an eventfd, written to when the last of them is */
 };

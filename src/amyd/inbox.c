@@ -14,6 +14,7 @@ inbox_init(struct inbox *inbox, struct record_pipe *pipe)
 	pthread_mutex_init(&inbox->lock, NULL);
 	STAILQ_INIT(&inbox->messages);
 	inbox->nbytes = 0;
+	atomic_init(&inbox->nmessages, 0);
 	inbox->waiting = 0;
 }
 
@@ -30,21 +31,43 @@ inbox_fini(struct inbox *inbox)
 }
 
 struct message *
-message_create(struct route *route, const char *line, size_t nbytes)
+message_create(enum message_kind kind, struct publication *publication, struct route *route)
 {
-	struct message *message = malloc(sizeof *message + nbytes);
+	struct message *message = calloc(1, sizeof *message);
 
 	if (message == NULL)
 		return NULL;
-	message->route = route_ref(route);
-	message->nbytes = nbytes;
-	memcpy(message->line, line, nbytes);
+	message->kind = kind;
+	message->publication = publication_ref(publication);
+	message->route = route == NULL ? NULL : route_ref(route);
 	return message;
+}
+
+struct message *
+message_create_packet(struct packet *packet)
+{
+	struct message *message = calloc(1, sizeof *message);
+
+	if (message == NULL)
+		return NULL;
+	message->kind = MESSAGE_PACKET;
+	message->packet = packet_ref(packet);
+	return message;
+}
+
+static size_t
+message_size(const struct message *message)
+{
+	return sizeof *message + (message->packet != NULL
+	                              ? packet_size(message->packet)
+	                              : publication_size(message->publication));
 }
 
 void
 message_destroy(struct message *message)
 {
+	packet_unref(message->packet);
+	publication_unref(message->publication);
 	route_unref(message->route);
 	free(message);
 }
@@ -67,7 +90,8 @@ inbox_push(struct inbox *inbox, struct message *message)
 {
 	pthread_mutex_lock(&inbox->lock);
 	STAILQ_INSERT_TAIL(&inbox->messages, message, link);
-	inbox->nbytes += sizeof *message + message->nbytes;
+	inbox->nbytes += message_size(message);
+	atomic_fetch_add_explicit(&inbox->nmessages, 1, memory_order_relaxed);
 	pthread_mutex_unlock(&inbox->lock);
 }
 
@@ -84,6 +108,12 @@ inbox_wake(struct inbox *inbox)
 		record_pipe_write(inbox->pipe, &wake, 1);
 }
 
+bool
+inbox_is_empty(const struct inbox *inbox)
+{
+	return atomic_load_explicit(&inbox->nmessages, memory_order_acquire) == 0;
+}
+
 uint64_t
 inbox_take(struct inbox *inbox, struct message_list *messages)
 {
@@ -94,6 +124,7 @@ inbox_take(struct inbox *inbox, struct message_list *messages)
 	pthread_mutex_lock(&inbox->lock);
 	STAILQ_CONCAT(messages, &inbox->messages);
 	inbox->nbytes = 0;
+	atomic_store_explicit(&inbox->nmessages, 0, memory_order_relaxed);
 	waiting = inbox->waiting;
 	inbox->waiting = 0;
 	pthread_mutex_unlock(&inbox->lock);

@@ -15,15 +15,33 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "packet.h"
+#include "publication.h"
 #include "record_pipe.h"
 #include "subscriptions.h"
 
-/* One line, and all that it is for. Owner: who made it, then the inbox, then its reader. */
+enum message_kind {
+	MESSAGE_PUBLISH, /* to the reader's sessions in a route */
+	MESSAGE_PACKET,  /* several lines, to those in the route of the packet */
+	MESSAGE_TO,      /* to one session */
+	MESSAGE_REQUEST, /* to one session, which is asked */
+	MESSAGE_ANSWER,  /* to one session, which asked */
+	MESSAGE_NOBODY,  /* to one session, which asked: there is nobody left to answer */
+};
+
+/*
+ * A line from another handler. Owner: who made it, then the inbox, then its reader.
+ */
 struct message {
 	STAILQ_ENTRY(message) link;
-	struct route *route; /* one reference; the reader picks its own sessions */
-	size_t nbytes;
-	char line[]; /* as it goes to the clients, LF included */
+	enum message_kind kind;
+	struct packet *packet;           /* MESSAGE_PACKET: one reference. Else NULL */
+	struct publication *publication; /* all but that: one reference */
+	struct route *route;   /* one reference, or NULL: MESSAGE_PUBLISH; or group is of it */
+	struct group *group;   /* MESSAGE_TO, MESSAGE_REQUEST: of which it is chosen, or NULL */
+	unsigned ntries;       /* MESSAGE_REQUEST: how many were found to be no good before */
+	amy_id except;         /* MESSAGE_TO: a session that is not to be chosen instead */
+	struct subscriber to;  /* all but these two; ref.serial 0: of no subscription */
 };
 
 STAILQ_HEAD(message_list, message);
@@ -39,14 +57,17 @@ struct inbox {
 	pthread_mutex_t lock; /* guards the rest */
 	struct message_list messages;
 	size_t nbytes;
+	_Atomic size_t nmessages; /* read by any thread */
 	uint64_t waiting; /* handlers that found it full: a bit each */
 };
 
 void inbox_init(struct inbox *inbox, struct record_pipe *pipe);
 void inbox_fini(struct inbox *inbox);
 
-/* NULL: ENOMEM. Takes a reference to the route. */
-struct message *message_create(struct route *route, const char *line, size_t nbytes);
+/* With a reference to the publication, and to the route unless it is NULL. NULL: ENOMEM. */
+struct message *message_create(enum message_kind kind, struct publication *publication,
+                               struct route *route);
+struct message *message_create_packet(struct packet *packet);
 void message_destroy(struct message *message);
 
 /* False: it is full, and the handler of that number will be woken when it is not. */
@@ -57,6 +78,9 @@ void inbox_push(struct inbox *inbox, struct message *message);
 
 /* Tell the reader, once until it looks. */
 void inbox_wake(struct inbox *inbox);
+
+/* Is there anything in it? */
+bool inbox_is_empty(const struct inbox *inbox);
 
 /*
  * All messages, which are the caller's from now on. Returns the handlers to wake: those

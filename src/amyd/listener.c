@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ remedy(int error)
 	case ENOTDIR:
 		return "make the folder of the socket first";
 	case EEXIST:
-		return "a file that is no socket is in the way: remove it, or choose another path";
+		return "a file that is no socket is in the way: remove it, or choose another "
+		       "path";
 	case EMFILE:
 	case ENFILE:
 		return "raise the limit of open files (ulimit -n, LimitNOFILE=)";
@@ -95,20 +97,13 @@ set_option(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-/*
- * The clients' sockets inherit these: answers leave at once, and a client that is gone
- * without a word is found in half a minute.
- */
+/* The clients' sockets inherit these. */
 static int
 set_tcp_options(int fd)
 {
-	if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1 ||
-	    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) == -1 ||
-	    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) == -1 ||
-	    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 15) == -1 ||
-	    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 5) == -1)
+	if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
 		return -1;
-	return set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
+	return address_set_tcp_options(fd);
 }
 
 static int
@@ -146,8 +141,8 @@ listener_open(struct listener *listener, const struct conf_listener *conf,
               const struct address *address)
 {
 	socklen_t length = sizeof listener->address.u;
-	int fd = socket(address->u.any.sa_family,
-	                SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd =
+	    socket(address->u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int code;
 
 	if (fd == -1)
@@ -184,21 +179,132 @@ open_resolved(struct listeners *listeners, const struct conf_listener *conf)
 	return 0;
 }
 
-int
-listeners_open(struct listeners *listeners, const struct conf *conf)
+/* What was passed is what clients can connect to? NULL, or what it is instead. */
+static const char *
+find_fault(int fd)
+{
+	int type, listens;
+	socklen_t length = sizeof type;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == -1)
+		return "it is no socket: write ListenStream= in the .socket unit";
+	if (type != SOCK_STREAM)
+		return "it is no stream socket: write ListenStream= in the .socket unit";
+	length = sizeof listens;
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == -1 || !listens)
+		return "nobody can connect to it: write Accept=no in the .socket unit";
+	return NULL;
+}
+
+/* Where it is bound to is seen only now. */
+static const char *
+find_address(struct listener *listener)
+{
+	struct address *address = &listener->address;
+
+	address->length = sizeof address->u;
+	if (getsockname(listener->fd, &address->u.any, &address->length) == -1)
+		return strerror(errno);
+	switch (address->u.any.sa_family) {
+	case AF_INET:
+	case AF_INET6:
+		break;
+	case AF_UNIX:
+		address->u.un.sun_path[sizeof address->u.un.sun_path - 1] = '\0';
+		return NULL;
+	default:
+		return "it is neither a TCP nor a Unix socket: write another ListenStream=";
+	}
+	if (!listener->conf->open && !address_is_loopback(address))
+		return "it can be reached from other machines: if that is meant, add open = "
+		       "true";
+	return address_set_tcp_options(listener->fd) == -1 ? strerror(errno) : NULL;
+}
+
+static int
+open_one_passed(struct listener *listener, const struct conf_listener *conf, int fd)
+{
+	char text[ADDRESS_MAX_TEXT] = "";
+	const char *fault = find_fault(fd);
+	int flags = fcntl(fd, F_GETFL);
+
+	listener->conf = conf;
+	listener->fd = fd;
+	listener->is_passed = true;
+	if (fault == NULL)
+		fault = find_address(listener);
+	if (fault == NULL && (flags == -1 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1))
+		fault = strerror(errno);
+	if (fault == NULL)
+		return 0;
+	if (listener->address.length > 0)
+		address_format(&listener->address, text);
+	log_error("listen %s: %s, descriptor %d%s%s: %s", conf->name, conf->address, fd,
+	          text[0] == '\0' ? "" : ", ", text, fault);
+	return EX_CONFIG;
+}
+
+/* Several of one name are like a host name with several addresses. */
+static int
+open_passed(struct listeners *listeners, const struct conf_listener *conf,
+            struct activation *activation)
+{
+	const char *name = address_fd_name(conf->address);
+	int fd = activation_take(activation, name);
+
+	if (fd == -1) {
+		log_error("listen %s: no socket called %s was passed to amyd: write "
+		          "FileDescriptorName=%s in the .socket unit that starts it, or name "
+		          "another address",
+		          conf->name, name, name);
+		return EX_CONFIG;
+	}
+	for (; fd != -1; fd = activation_take(activation, name)) {
+		int code = open_one_passed(&listeners->items[listeners->n++], conf, fd);
+
+		if (code != 0)
+			return code;
+	}
+	return 0;
+}
+
+static size_t
+count_sockets(const struct conf *conf, const struct activation *activation)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < conf->nlisteners; i++)
-		n += (size_t)conf->listeners[i].nresolved;
+	for (size_t i = 0; i < conf->nlisteners; i++) {
+		const char *name = address_fd_name(conf->listeners[i].address);
+
+		n += name == NULL ? (size_t)conf->listeners[i].nresolved
+		                  : activation_count(activation, name);
+	}
+	return n;
+}
+
+static int
+open_listener(struct listeners *listeners, const struct conf_listener *conf,
+              struct activation *activation)
+{
+	if (address_fd_name(conf->address) != NULL)
+		return open_passed(listeners, conf, activation);
+	return open_resolved(listeners, conf);
+}
+
+int
+listeners_open(struct listeners *listeners, const struct conf *conf,
+               struct activation *activation)
+{
+	size_t n = count_sockets(conf, activation);
+
 	listeners->n = 0;
-	listeners->items = calloc(n, sizeof *listeners->items);
+	listeners->items = calloc(n == 0 ? 1 : n, sizeof *listeners->items);
 	if (listeners->items == NULL) {
 		log_error("listeners: %s", strerror(errno));
 		return EX_OSERR;
 	}
 	for (size_t i = 0; i < conf->nlisteners; i++) {
-		int code = open_resolved(listeners, &conf->listeners[i]);
+		int code = open_listener(listeners, &conf->listeners[i], activation);
 
 		if (code != 0) {
 			listeners_close(listeners);
@@ -214,7 +320,7 @@ listeners_close(struct listeners *listeners)
 	for (size_t i = 0; i < listeners->n; i++) {
 		const struct listener *listener = &listeners->items[i];
 
-		if (listener->address.u.any.sa_family == AF_UNIX)
+		if (listener->address.u.any.sa_family == AF_UNIX && !listener->is_passed)
 			unlink(listener->address.u.un.sun_path);
 		close(listener->fd);
 	}
@@ -229,7 +335,7 @@ listeners_give_to(const struct listeners *listeners, uid_t uid, gid_t gid)
 	for (size_t i = 0; i < listeners->n; i++) {
 		const struct address *address = &listeners->items[i].address;
 
-		if (address->u.any.sa_family == AF_UNIX &&
+		if (address->u.any.sa_family == AF_UNIX && !listeners->items[i].is_passed &&
 		    chown(address->u.un.sun_path, uid, gid) == -1)
 			complain(listeners->items[i].conf, address);
 	}
@@ -272,7 +378,7 @@ listeners_write_ports(const struct listeners *listeners, const char *path)
 	}
 	error = errno;
 	unlink(aside);
-	log_error("%s: %s: the ports cannot be written there: name another file with -p",
-	          path, strerror(error));
+	log_error("%s: %s: the ports cannot be written there: name another file with -p", path,
+	          strerror(error));
 	return error == EACCES ? EX_NOPERM : EX_OSERR;
 }

@@ -4,6 +4,7 @@
 
 #include <amy.h>
 
+#include "activation.h"
 #include "address.h"
 #include "conf.h"
 
@@ -15,7 +16,8 @@ struct listener {
 	const struct conf_listener *conf;
 	struct address address; /* with the port that it has */
 	int fd;
-	amy_id id; /* the accept thread's */
+	bool is_passed; /* by a service manager, whose it is */
+	amy_id id;      /* the accept thread's */
 };
 
 /* All of them. */
@@ -25,12 +27,13 @@ struct listeners {
 };
 
 /*
- * Open all that the configuration names. 0; or a <sysexits.h> code, the cause is logged,
- * and none is open.
+ * Open all that the configuration names, and take those that it calls "fd:name" of what was
+ * passed to us. 0; or a <sysexits.h> code, the cause is logged, and none is open.
  */
-int listeners_open(struct listeners *listeners, const struct conf *conf);
+int listeners_open(struct listeners *listeners, const struct conf *conf,
+                   struct activation *activation);
 
-/* Close them, and remove the Unix sockets. */
+/* Close them, and remove the Unix sockets that are ours. */
 void listeners_close(struct listeners *listeners);
 
 /* Make the Unix sockets belong to a user, before the rights to do so are given up. */

@@ -5,32 +5,69 @@ noinst_LTLIBRARIES += libamyd.la
 
 libamyd_la_SOURCES = \
 	%D%/accept_thread.c %D%/accept_thread.h \
+	%D%/access.c %D%/access.h \
+	%D%/activation.c %D%/activation.h \
 	%D%/address.c %D%/address.h \
+	%D%/alike.c %D%/alike.h \
+	%D%/ask.c %D%/ask.h \
+	%D%/batch.c %D%/batch.h \
+	%D%/bound.c %D%/bound.h \
+	%D%/clients.c %D%/clients.h \
 	%D%/command.c \
 	%D%/conf.c %D%/conf.h \
+	%D%/conf_check.c %D%/conf_check.h \
+	%D%/conf_rule.c %D%/conf_rule.h \
 	%D%/conf_text.c %D%/conf_text.h \
+	%D%/deliver.c \
+	%D%/follow.c %D%/follow.h \
 	%D%/handler_thread.c %D%/handler_thread.h \
 	%D%/hash.c %D%/hash.h \
+	%D%/heartbeat.c %D%/heartbeat.h \
+	%D%/history.c %D%/history.h \
 	%D%/inbox.c %D%/inbox.h \
+	%D%/lease.c %D%/lease.h \
+	%D%/lines.c %D%/lines.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_thread.c %D%/log_thread.h \
+	%D%/memory.c %D%/memory.h \
 	%D%/mode.c %D%/mode.h \
 	%D%/monotonic.c %D%/monotonic.h \
+	%D%/news.c %D%/news.h \
 	%D%/notify.c %D%/notify.h \
+	%D%/output.c %D%/output.h \
+	%D%/packet.c %D%/packet.h \
+	%D%/peers.c %D%/peers.h \
 	%D%/poll_thread.c %D%/poll_thread.h \
 	%D%/protocol.c %D%/protocol.h \
+	%D%/publication.c %D%/publication.h \
+	%D%/rate.c %D%/rate.h \
 	%D%/record_pipe.c %D%/record_pipe.h \
+	%D%/regex.c %D%/regex.h \
+	%D%/report.c %D%/report.h \
+	%D%/requests.c %D%/requests.h \
+	%D%/resolve_thread.c %D%/resolve_thread.h \
 	%D%/router.c %D%/router.h \
+	%D%/rules.c %D%/rules.h \
 	%D%/server.c %D%/server.h \
 	%D%/session.c %D%/session.h \
+	%D%/sink.c %D%/sink.h \
+	%D%/sink_thread.c %D%/sink_thread.h \
+	%D%/stats.c %D%/stats.h \
+	%D%/stream.c %D%/stream.h \
 	%D%/subject.c %D%/subject.h \
 	%D%/subscriptions.c %D%/subscriptions.h \
+	%D%/supervision.c %D%/supervision.h \
 	%D%/table.c %D%/table.h \
-	%D%/units.c %D%/units.h
+	%D%/targets.c %D%/targets.h \
+	%D%/timers.c %D%/timers.h \
+	%D%/units.c %D%/units.h \
+	%D%/upstream.c %D%/upstream.h \
+	%D%/view.c %D%/view.h \
+	%D%/watch.c %D%/watch.h
 libamyd_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy
-libamyd_la_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS)
+libamyd_la_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS) $(PCRE2_CFLAGS)
 
 amyd_SOURCES = %D%/main.c
 amyd_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy
-amyd_LDADD = libamyd.la libamy.la $(CONFUSE_LIBS)
+amyd_LDADD = libamyd.la libamy.la $(CONFUSE_LIBS) $(PCRE2_LIBS)

@@ -2,14 +2,22 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "alike.h"
 #include "log.h"
+#include "monotonic.h"
 
 #define RING_MESSAGES 512
+
+_Static_assert(ALIKE_MAX_TEXT == LOG_MAX_MESSAGE, "a message is remembered whole");
 
 struct message {
 	enum log_level level;
@@ -29,11 +37,14 @@ static struct {
 	unsigned first, count;
 	unsigned long dropped;
 	struct message ring[RING_MESSAGES];
+	struct alikes alikes; /* of those that are queued */
+	int64_t tell_at_ms; /* when there is something to tell of them; -1: there is nothing */
 } the_log = {
 	.target = LOG_TO_STDERR,
 	.level = LOG_LEVEL_INFO,
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.not_empty = PTHREAD_COND_INITIALIZER,
+	.tell_at_ms = -1,
 };
 
 void
@@ -61,13 +72,31 @@ syslog_priority(enum log_level level)
 	return LOG_ERR;
 }
 
-/* One write(2) a message, so that lines of several programs do not mix on a terminal. */
+bool
+log_stderr_is_journal(void)
+{
+	const char *name = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+
+	return name != NULL && sscanf(name, "%ju:%ju", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+/*
+ * One write(2) a message, so that lines of several programs do not mix on a terminal. The
+ * journal knows who writes, and takes the level from the line.
+ */
 static void
-write_stderr(const char *text)
+write_stderr(enum log_level level, const char *text)
 {
 	char line[LOG_MAX_MESSAGE + 8];
-	int n = snprintf(line, sizeof line, "amyd: %s\n", text);
+	int n;
 
+	if (log_stderr_is_journal())
+		n = snprintf(line, sizeof line, "<%d>%s\n", syslog_priority(level), text);
+	else
+		n = snprintf(line, sizeof line, "amyd: %s\n", text);
 	if (write(STDERR_FILENO, line, (size_t)n) == -1)
 		return; /* nowhere left to say it */
 }
@@ -78,7 +107,7 @@ message_write(const struct message *message)
 	if (the_log.target == LOG_TO_SYSLOG)
 		syslog(syslog_priority(message->level), "%s", message->text);
 	else
-		write_stderr(message->text);
+		write_stderr(message->level, message->text);
 }
 
 /* the_log.lock is held. */
@@ -112,6 +141,42 @@ ring_pop(struct message *message)
 	}
 }
 
+/* the_log.lock is held. */
+static void
+tell_of_alike(int64_t now_ms)
+{
+	struct alike over;
+
+	if (the_log.tell_at_ms == -1 || now_ms < the_log.tell_at_ms)
+		return;
+	while (alike_take(&the_log.alikes, now_ms, &over)) {
+		struct message news = { .level = (enum log_level)over.level };
+
+		snprintf(news.text, sizeof news.text, "%lu more like this: %.400s", over.nheld,
+		         over.last);
+		ring_push(&news);
+	}
+	the_log.tell_at_ms = alike_next_ms(&the_log.alikes);
+}
+
+/* the_log.lock is held. What happens to clients and targets may happen often. */
+static bool
+is_to_be_said(const char *format, const struct message *message)
+{
+	int64_t now_ms;
+
+	if (message->level > LOG_LEVEL_WARNING)
+		return true;
+	now_ms = monotonic_now_ms();
+	tell_of_alike(now_ms);
+	if (alike_admits(&the_log.alikes, format, message->level, message->text, now_ms))
+		return true;
+	if (the_log.tell_at_ms == -1)
+		pthread_cond_signal(&the_log.not_empty); /* who waits, waits for too long */
+	the_log.tell_at_ms = alike_next_ms(&the_log.alikes);
+	return false;
+}
+
 static void log_say(enum log_level level, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
@@ -128,22 +193,22 @@ log_say(enum log_level level, const char *format, va_list arguments)
 	vsnprintf(message.text, sizeof message.text, format, arguments);
 	pthread_mutex_lock(&the_log.lock);
 	queued = the_log.queueing;
-	if (queued)
+	if (queued && is_to_be_said(format, &message))
 		ring_push(&message);
 	pthread_mutex_unlock(&the_log.lock);
 	if (!queued)
-		write_stderr(message.text);
+		write_stderr(level, message.text);
 	errno = error;
 }
 
-#define LOG_FUNCTION(name, level)                                                        \
-	void name(const char *format, ...)                                               \
-	{                                                                                \
-		va_list arguments;                                                       \
-                                                                                         \
-		va_start(arguments, format);                                             \
-		log_say(level, format, arguments);                                       \
-		va_end(arguments);                                                       \
+#define LOG_FUNCTION(name, level)                                                              \
+	void name(const char *format, ...)                                                     \
+	{                                                                                      \
+		va_list arguments;                                                             \
+                                                                                               \
+		va_start(arguments, format);                                                   \
+		log_say(level, format, arguments);                                             \
+		va_end(arguments);                                                             \
 	}
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
@@ -191,6 +256,19 @@ log_stop_queueing(void)
 	pthread_mutex_unlock(&the_log.lock);
 }
 
+/* the_log.lock is held. For a message, or until there is one about those not said. */
+static void
+wait_for_message(void)
+{
+	struct timespec at = { .tv_sec = the_log.tell_at_ms / 1000,
+		               .tv_nsec = the_log.tell_at_ms % 1000 * 1000000 };
+
+	if (the_log.tell_at_ms == -1)
+		pthread_cond_wait(&the_log.not_empty, &the_log.lock);
+	else
+		pthread_cond_clockwait(&the_log.not_empty, &the_log.lock, CLOCK_MONOTONIC, &at);
+}
+
 bool
 log_write_next(void)
 {
@@ -198,8 +276,12 @@ log_write_next(void)
 	bool has_message;
 
 	pthread_mutex_lock(&the_log.lock);
-	while (the_log.count == 0 && the_log.queueing)
-		pthread_cond_wait(&the_log.not_empty, &the_log.lock);
+	while (the_log.count == 0 && the_log.queueing) {
+		wait_for_message();
+		tell_of_alike(monotonic_now_ms());
+	}
+	if (!the_log.queueing)
+		tell_of_alike(INT64_MAX);
 	has_message = the_log.count > 0;
 	if (has_message)
 		ring_pop(&message);

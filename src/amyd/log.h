@@ -7,6 +7,10 @@
  * that nobody else ever waits for a terminal or for syslog's reader. A message that finds
  * the ring full is counted, and the count is said when there is room again.
  *
+ * Of errors and warnings that go into the ring and have one format, 10 are said in 5
+ * seconds, and then how many more there were: so nobody who makes one happen can fill a
+ * disk. The others are not of a client's making, or were asked for (debug).
+ *
  * All functions: any thread, except where one says otherwise. errno is left as it was.
  */
 #ifndef LOG_H
@@ -35,6 +39,12 @@ enum log_level {
  * another thread.
  */
 void log_open(enum log_target target, int facility, enum log_level level);
+
+/*
+ * The service manager connected stderr to its journal (JOURNAL_STREAM, systemd.exec(5)): lines
+ * then begin with their level as sd-daemon(3) says, "<4>", and not with "amyd: ".
+ */
+bool log_stderr_is_journal(void);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

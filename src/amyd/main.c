@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <limits.h>
 #include <malloc.h>
 #include <poll.h>
 #include <pwd.h>
@@ -20,6 +21,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "activation.h"
+#include "bound.h"
 #include "conf.h"
 #include "listener.h"
 #include "log.h"
@@ -27,8 +30,7 @@
 #include "monotonic.h"
 #include "notify.h"
 #include "server.h"
-
-#define DRAIN_TIMEOUT_MS 5000
+#include "supervision.h"
 
 /* Descriptors that are not clients: listeners, pipes, pollers, and some to spare. */
 #define OTHER_DESCRIPTORS 256
@@ -42,8 +44,7 @@ struct options {
 	bool check_only;
 };
 
-static const char usage_line[] =
-    "usage: amyd [-tVhv] [-c file] [-l stderr|syslog] [-p file]\n";
+static const char usage_line[] = "usage: amyd [-tVhv] [-c file] [-l stderr|syslog] [-p file]\n";
 
 static const char help_text[] =
     "\n"
@@ -51,7 +52,8 @@ static const char help_text[] =
     "\n"
     "  -c, --config FILE   read FILE instead of " SYSCONFDIR "/amyd.conf\n"
     "  -t, --test          check the configuration and exit\n"
-    "  -l, --log WHERE     log to stderr or syslog (default: stderr on a terminal)\n"
+    "  -l, --log WHERE     log to stderr or syslog (default: stderr if it is\n"
+    "                      a terminal or the journal)\n"
     "  -p, --ports FILE    write \"name address port\" of each listener to FILE\n"
     "  -v, --verbose       log more; twice: debugging messages\n"
     "  -V, --version       print the version and exit\n"
@@ -65,6 +67,7 @@ static const char help_text[] =
     "\n"
     "See amyd(8), amyd.conf(5), amyd-protocol(7).\n";
 
+/* clang-format off */
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "test", no_argument, NULL, 't' },
@@ -75,6 +78,7 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
+/* clang-format on */
 
 static int
 usage_error(void)
@@ -155,7 +159,8 @@ parse_options(int argc, char **argv, struct options *options, int *code)
 static void
 open_log(const struct options *options, const struct conf *conf)
 {
-	enum log_target target = isatty(STDERR_FILENO) ? LOG_TO_STDERR : LOG_TO_SYSLOG;
+	bool is_read = isatty(STDERR_FILENO) || log_stderr_is_journal();
+	enum log_target target = is_read ? LOG_TO_STDERR : LOG_TO_SYSLOG;
 	unsigned level = (unsigned)conf->log_level + options->verbose;
 
 	if (options->log_to_is_set)
@@ -237,7 +242,7 @@ drop_privileges(const struct conf *conf, const struct listeners *listeners)
 static void
 say_what_listens(const struct conf *conf, const struct listeners *listeners)
 {
-	char text[ADDRESS_MAX_TEXT];
+	char text[ADDRESS_MAX_TEXT], bound[BOUND_MAX_TEXT];
 
 	for (size_t i = 0; i < listeners->n; i++) {
 		const struct listener *listener = &listeners->items[i];
@@ -245,20 +250,28 @@ say_what_listens(const struct conf *conf, const struct listeners *listeners)
 		log_info("listen %s: %s", listener->conf->name,
 		         address_format(&listener->address, text));
 	}
-	log_info("%s is ready: %u handlers, at most %u clients", PACKAGE_STRING,
-	         conf->handlers, conf->max_clients);
+	log_info("%s", bound_format(conf, bound));
+	log_info("%s is ready: %u handlers, at most %u clients", PACKAGE_STRING, conf->handlers,
+	         conf->max_clients);
 }
 
-/* The next signal that came; 0: none did within the time (-1: for ever), or it is over. */
+/*
+ * The next signal that came; 0: none did within the time (-1: for ever), or it is over, or the
+ * service manager is to be told something.
+ */
 static int
-next_signal(int signal_fd, const struct server *server, int timeout_ms)
+next_signal(int signal_fd, const struct server *server, struct supervision *supervision,
+            int timeout_ms)
 {
+	int turn_ms = supervision_turn(supervision, server_nclients(server));
 	struct signalfd_siginfo info;
 	struct pollfd pfds[] = {
 		{ .fd = signal_fd, .events = POLLIN },
 		{ .fd = server_over_fd(server), .events = POLLIN },
 	};
 
+	if (timeout_ms == -1 || (turn_ms != -1 && turn_ms < timeout_ms))
+		timeout_ms = turn_ms;
 	poll(pfds, 2, timeout_ms);
 	if (read(signal_fd, &info, sizeof info) != sizeof info)
 		return 0;
@@ -280,34 +293,38 @@ is_end_signal(int signal_number)
 }
 
 static void
-wait_for_end_signal(int signal_fd, const struct server *server)
+wait_for_end_signal(int signal_fd, struct server *server, struct supervision *supervision)
 {
 	for (;;) {
-		int signal_number = next_signal(signal_fd, server, -1);
+		int signal_number = next_signal(signal_fd, server, supervision, -1);
 
 		if (is_end_signal(signal_number))
 			return;
+		if (signal_number == SIGUSR1)
+			server_reopen(server);
 		if (signal_number == SIGHUP)
-			log_warning("SIGHUP: the configuration is read at start only: restart to "
-			            "change it");
+			log_warning(
+			    "SIGHUP: the configuration is read at start only: restart to "
+			    "change it");
 	}
 }
 
 /* Goodbye to all, until all have gone, the time is up, or a second signal comes. */
 static void
-drain(int signal_fd, struct server *server)
+drain(int signal_fd, struct server *server, struct supervision *supervision, int64_t drain_ms)
 {
-	int64_t deadline = monotonic_now_ms() + DRAIN_TIMEOUT_MS;
+	int64_t deadline = monotonic_now_ms() + drain_ms;
 	bool hurry = false;
 
 	log_info("going down: %u clients", server_nclients(server));
-	notify("STOPPING=1");
+	notify_stopping(drain_ms);
 	server_drain(server);
 	while (!is_over(server) && !hurry) {
 		int64_t left = deadline - monotonic_now_ms();
+		int wait_ms = left > INT_MAX ? INT_MAX : (int)left;
 
 		hurry = left <= 0 ||
-		        is_end_signal(next_signal(signal_fd, server, (int)left));
+		        is_end_signal(next_signal(signal_fd, server, supervision, wait_ms));
 	}
 	if (is_over(server))
 		return;
@@ -315,7 +332,7 @@ drain(int signal_fd, struct server *server)
 	            server_nclients(server));
 	server_stop(server);
 	while (!is_over(server))
-		next_signal(signal_fd, server, -1);
+		next_signal(signal_fd, server, supervision, -1);
 }
 
 /* Until it is ready, all that goes wrong is said on stderr; then in the log. */
@@ -323,6 +340,7 @@ static int
 serve(int signal_fd, const struct options *options, const struct conf *conf,
       struct listeners *listeners)
 {
+	struct supervision supervision = { 0 };
 	struct server *server;
 	int code;
 
@@ -334,10 +352,11 @@ serve(int signal_fd, const struct options *options, const struct conf *conf,
 	if (code == EX_OK) {
 		log_thread_start();
 		say_what_listens(conf, listeners);
-		notify("READY=1");
-		wait_for_end_signal(signal_fd, server);
+		notify_ready();
+		supervision_start(&supervision, server_nclients(server));
+		wait_for_end_signal(signal_fd, server, &supervision);
 	}
-	drain(signal_fd, server);
+	drain(signal_fd, server, &supervision, conf->drain_ms);
 	server_destroy(server);
 	if (code != EX_OK)
 		return code;
@@ -345,6 +364,22 @@ serve(int signal_fd, const struct options *options, const struct conf *conf,
 		unlink(options->port_path);
 	log_info("%s is over", PACKAGE_STRING);
 	log_thread_stop();
+	return code;
+}
+
+/* Our own, and those that a service manager has for us. */
+static int
+open_listeners(struct listeners *listeners, const struct conf *conf)
+{
+	struct activation activation;
+	int code = activation_open(&activation);
+
+	if (code != EX_OK)
+		return code;
+	code = listeners_open(listeners, conf, &activation);
+	if (code == EX_OK)
+		activation_close_unused(&activation);
+	activation_fini(&activation);
 	return code;
 }
 
@@ -357,7 +392,7 @@ run(const struct options *options, const struct conf *conf)
 	return_memory_early();
 	open_log(options, conf);
 	raise_limits(conf);
-	code = listeners_open(&listeners, conf);
+	code = open_listeners(&listeners, conf);
 	if (code != EX_OK)
 		return code;
 	code = drop_privileges(conf, &listeners);

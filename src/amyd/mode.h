@@ -7,23 +7,37 @@
 
 #include <stdbool.h>
 
-#include "router.h"
 #include "session.h"
+#include "view.h"
 
 struct mode {
+	/* It is here. NULL: nothing is to be done. */
+	void (*start)(struct view *view, struct session *session);
+
+	/* Lines are there, to be run soon. NULL: nothing is to be done. */
+	void (*foresee)(struct view *view, const char *bytes, size_t nbytes);
+
 	/* Run one line. False: the session was parked; the same line is to come again. */
-	bool (*line)(struct router_view *view, struct session *session,
-	             const struct amy_line *line);
+	bool (*line)(struct view *view, struct session *session, const struct amy_bytes *line);
+
+	/* Run several whole lines at once, none of them too long. NULL: one by one. */
+	void (*lines)(struct session *session, const char *bytes, size_t nbytes);
 
 	/* A line longer than max_line was dropped. */
 	void (*too_long)(struct session *session);
 
+	/* A line over line_rate is not run. NULL: it waits, and what comes behind it, too. */
+	void (*over_rate)(struct view *view, struct session *session,
+	                  const struct amy_bytes *line);
+
 	/* The input has ended; rest is what came behind the last LF, or NULL. */
-	void (*end)(struct session *session, const struct amy_line *rest);
+	void (*end)(struct view *view, struct session *session, const struct amy_bytes *rest);
 };
 
 extern const struct mode mode_command; /* command.c */
 extern const struct mode mode_echo;
+extern const struct mode mode_publish;
+extern const struct mode mode_subscribe;
 
 const struct mode *mode_of(const struct session *session);
 

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "notify.h"
+
+/* What may come on top of the time to drain. */
+#define STOP_RESERVE_MS 5000
 
 /* A leading '@' stands for the NUL of an abstract name. 0: it cannot be an address. */
 static socklen_t
@@ -41,20 +47,94 @@ send_datagram(const char *name, const char *text)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return -1;
-	n = sendto(fd, text, strlen(text), MSG_NOSIGNAL,
-	           (const struct sockaddr *)&address, length);
+	n = sendto(fd, text, strlen(text), MSG_NOSIGNAL, (const struct sockaddr *)&address,
+	           length);
 	close(fd);
 	return n == -1 ? -1 : 0;
+}
+
+bool
+notify_is_wanted(void)
+{
+	return getenv("NOTIFY_SOCKET") != NULL;
 }
 
 int
 notify(const char *state)
 {
+	static bool has_failed;
 	const char *name = getenv("NOTIFY_SOCKET");
 
-	if (name == NULL || send_datagram(name, state) == 0)
+	if (name == NULL)
 		return 0;
-	log_warning("NOTIFY_SOCKET=%s: %s: the service manager is not told: %s", name,
-	            strerror(errno), state);
+	if (send_datagram(name, state) == 0) {
+		has_failed = false;
+		return 0;
+	}
+	if (!has_failed)
+		log_warning("NOTIFY_SOCKET=%s: %s: the service manager is not told: %s", name,
+		            strerror(errno), state);
+	has_failed = true;
 	return -1;
+}
+
+void
+notify_ready(void)
+{
+	notify("READY=1");
+}
+
+/* The time tells it which READY=1 is the answer to which reload. */
+void
+notify_reloading(void)
+{
+	char state[64];
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+	         (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+	notify(state);
+}
+
+/* Its own time for stopping may be shorter than ours for draining. */
+void
+notify_stopping(int64_t drain_ms)
+{
+	char state[64];
+
+	snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
+	         (uint64_t)(drain_ms + STOP_RESERVE_MS) * 1000);
+	notify(state);
+}
+
+/* A number of the environment. 1; 0: it is not set; -1: it is none, which is logged. */
+static int
+read_number(const char *name, uint64_t *number)
+{
+	const char *text = getenv(name);
+	char *end;
+
+	if (text == NULL)
+		return 0;
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	if (errno == 0 && *text >= '0' && *text <= '9' && *end == '\0')
+		return 1;
+	log_warning("%s=%s: it is no number: there is no watchdog", name, text);
+	return -1;
+}
+
+uint64_t
+notify_watchdog_usec(void)
+{
+	uint64_t usec, pid = (uint64_t)getpid();
+
+	if (read_number("WATCHDOG_USEC", &usec) != 1 || read_number("WATCHDOG_PID", &pid) == -1)
+		return 0;
+	if (usec > 0 && usec < UINT64_MAX)
+		return pid == (uint64_t)getpid() ? usec : 0;
+	log_warning("WATCHDOG_USEC=%" PRIu64 ": it is out of range: there is no watchdog",
+	            usec);
+	return 0;
 }

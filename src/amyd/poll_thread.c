@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "heartbeat.h"
 #include "log.h"
 #include "poll_thread.h"
 #include "record_pipe.h"
@@ -29,6 +30,7 @@ struct poll_thread {
 	int stop_fd;
 	unsigned nhandlers;
 	struct batch *batches;
+	struct heartbeat heartbeat;
 };
 
 static void
@@ -50,6 +52,7 @@ turn(struct poll_thread *thread)
 	int n = amy_poller_wait(thread->poller, notifications, RECORD_PIPE_MAX_BATCH, -1);
 	bool go_on = true;
 
+	heartbeat_work(&thread->heartbeat);
 	for (int i = 0; i < n; i++) {
 		struct record_pipe *pipe = notifications[i].data;
 
@@ -71,6 +74,7 @@ turn(struct poll_thread *thread)
 	 * of a line.
 	 */
 	sched_yield();
+	heartbeat_wait(&thread->heartbeat);
 	return go_on;
 }
 
@@ -79,8 +83,11 @@ run(void *argument)
 {
 	struct poll_thread *thread = argument;
 
+	heartbeat_start(&thread->heartbeat, "poller thread");
+	heartbeat_wait(&thread->heartbeat);
 	while (turn(thread))
 		continue;
+	heartbeat_end(&thread->heartbeat);
 	return NULL;
 }
 

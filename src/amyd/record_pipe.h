@@ -26,6 +26,7 @@ enum record_kind {
 	RECORD_WAKE,  /* there is something in the reader's inbox, or room in another's */
 	RECORD_DRAIN, /* say goodbye to every client, and finish */
 	RECORD_STOP,  /* finish at once */
+	RECORD_UPSTREAM, /* there is something to do for the upstream of that number */
 };
 
 struct record {
@@ -34,6 +35,7 @@ struct record {
 	union {
 		struct session *session; /* of RECORD_NEW */
 		amy_id id;               /* of RECORD_READY */
+		uint64_t number;         /* of RECORD_UPSTREAM */
 	} u;
 };
 

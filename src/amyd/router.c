@@ -1,49 +1,89 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hash.h"
+#include "monotonic.h"
 #include "router.h"
 #include "subject.h"
 
 #define CACHED_ROUTES 512
 
-struct router {
-	unsigned nhandlers;                  /* constant after create */
-	struct hash_key key;                 /* constant after create */
-	struct subscriptions *subscriptions; /* constant after create */
-	struct inbox inboxes[];
-};
+/* A packet of lines for other handlers: the first one of a turn, and the largest. */
+#define MIN_PACKET 512
+#define MAX_PACKET (32 * 1024)
 
-/* What a subject led to; good as long as the subscriptions have its version. */
-struct cached_route {
-	struct route *route; /* NULL: empty */
-	size_t nsubject;
-	char subject[SUBJECT_MAX_BYTES];
-};
+/* For so many it is worth to look ahead. */
+#define FORESEEN_FOLLOWERS 4
+
+/* So many rules may a line come by, one after the other: conf_rule.c sees to it. */
+#define MAX_HOPS 9
+
+/* ---- What is shared --------------------------------------------------------------- */
+
+static int
+make_parts(struct router *router)
+{
+	const struct conf *conf = router->conf;
+
+	router->inboxes = calloc(router->nhandlers, sizeof *router->inboxes);
+	router->stats = calloc(router->nhandlers + 1, sizeof *router->stats);
+	router->sinks = calloc(conf->nrules + 1, sizeof *router->sinks);
+	router->ntold = calloc(conf->nrules + 1, sizeof *router->ntold);
+	if (router->inboxes == NULL || router->stats == NULL || router->sinks == NULL ||
+	    router->ntold == NULL || hash_key_init(&router->key) == -1)
+		return -1;
+	router->subscriptions = subscriptions_create();
+	router->clients = clients_create();
+	router->peers = peers_create();
+	router->requests = requests_create();
+	router->history = history_create(conf->histories, conf->nhistories);
+	router->rules = rules_create(conf->rules, conf->nrules);
+	return router->subscriptions == NULL || router->clients == NULL ||
+	               router->peers == NULL || router->requests == NULL || router->history == NULL ||
+	               router->rules == NULL
+	           ? -1
+	           : 0;
+}
+
+static void
+free_parts(struct router *router)
+{
+	rules_destroy(router->rules);
+	history_destroy(router->history);
+	requests_destroy(router->requests);
+	peers_destroy(router->peers);
+	clients_destroy(router->clients);
+	subscriptions_destroy(router->subscriptions);
+	free(router->ntold);
+	free(router->sinks);
+	free(router->stats);
+	free(router->inboxes);
+	free(router);
+}
 
 struct router *
-router_create(unsigned nhandlers, struct record_pipe *const *pipes)
+router_create(const struct conf *conf, struct record_pipe *const *pipes)
 {
-	struct router *router =
-	    calloc(1, sizeof *router + nhandlers * sizeof router->inboxes[0]);
+	struct router *router = calloc(1, sizeof *router);
 
 	if (router == NULL)
 		return NULL;
-	if (hash_key_init(&router->key) == -1)
-		goto free_router;
-	router->subscriptions = subscriptions_create();
-	if (router->subscriptions == NULL)
-		goto free_router;
-	router->nhandlers = nhandlers;
-	for (unsigned i = 0; i < nhandlers; i++)
+	router->nhandlers = conf->handlers;
+	router->conf = conf;
+	router->since_ms = monotonic_now_ms();
+	if (make_parts(router) == -1) {
+		int error = errno;
+
+		free_parts(router);
+		errno = error;
+		return NULL;
+	}
+	for (unsigned i = 0; i < router->nhandlers; i++)
 		inbox_init(&router->inboxes[i], pipes[i]);
 	return router;
-
-free_router:
-	free(router);
-	return NULL;
 }
 
 void
@@ -53,314 +93,194 @@ router_destroy(struct router *router)
 		return;
 	for (unsigned i = 0; i < router->nhandlers; i++)
 		inbox_fini(&router->inboxes[i]);
-	subscriptions_destroy(router->subscriptions);
-	free(router);
-}
-
-int
-router_view_init(struct router_view *view, struct router *router, unsigned handler)
-{
-	memset(view, 0, sizeof *view);
-	view->router = router;
-	view->handler = handler;
-	TAILQ_INIT(&view->dirty);
-	TAILQ_INIT(&view->stalled);
-	view->cache = calloc(CACHED_ROUTES, sizeof *view->cache);
-	return view->cache == NULL ? -1 : 0;
+	free_parts(router);
 }
 
 void
-router_view_fini(struct router_view *view)
+router_set_sink(struct router *router, size_t rule, size_t target, struct sink *sink)
 {
+	router->sinks[rule][target] = sink;
+}
+
+int
+router_view_init(struct view *view, struct router *router, unsigned handler)
+{
+	view_init(view, handler, router->subscriptions, router->clients,
+	          &router->stats[handler]);
+	view->router = router;
+	view->cache = calloc(CACHED_ROUTES, sizeof *view->cache);
+	if (view->cache == NULL)
+		goto fini_view;
+	view->last_route = view->cache;
+	view->packet_capacity = MIN_PACKET;
+	view->scratch = rules_scratch_create(router->rules);
+	if (view->scratch == NULL)
+		goto free_cache;
+	return 0;
+
+free_cache:
+	free(view->cache);
+fini_view:
+	view_fini(view);
+	return -1;
+}
+
+void
+router_view_fini(struct view *view)
+{
+	packet_unref(view->packet);
 	for (size_t i = 0; i < CACHED_ROUTES; i++)
 		route_unref(view->cache[i].route);
 	free(view->cache);
-	free(view->sessions);
-	free(view->scratch);
+	free(view->picks);
+	rules_scratch_destroy(view->scratch);
+	view_fini(view);
 }
 
-static int
-view_grow(struct router_view *view, size_t index)
+/* ---- Who follows ------------------------------------------------------------------ */
+
+static bool
+is_cached(const struct cached_route *cached, const struct amy_bytes *subject)
 {
-	size_t nslots = view->nslots == 0 ? 64 : view->nslots;
-	struct session **sessions;
-
-	while (nslots <= index)
-		nslots *= 2;
-	sessions = realloc(view->sessions, nslots * sizeof(struct session *));
-	if (sessions == NULL)
-		return -1;
-	for (size_t i = view->nslots; i < nslots; i++)
-		sessions[i] = NULL;
-	view->sessions = sessions;
-	view->nslots = nslots;
-	return 0;
+	return cached->route != NULL && cached->nsubject == subject->nbytes &&
+	       memcmp(cached->subject, subject->bytes, subject->nbytes) == 0;
 }
 
-int
-router_add(struct router_view *view, struct session *session)
+/* Where it is in the cache, or is to be. */
+static struct cached_route *
+find_cached(struct view *view, const struct amy_bytes *subject)
 {
-	size_t index = amy_id_index(session->id);
+	uint64_t hash;
 
-	if (index >= view->nslots && view_grow(view, index) == -1)
-		return -1;
-	view->sessions[index] = session;
-	view->nsessions++;
-	return 0;
+	if (!is_cached(view->last_route, subject)) {
+		hash = hash_bytes(&view->router->key, subject->bytes, subject->nbytes);
+		view->last_route = &view->cache[hash % CACHED_ROUTES];
+	}
+	return view->last_route;
 }
 
-void
-router_remove(struct router_view *view, struct session *session)
-{
-	router_unsubscribe_all(view, session);
-	if (session->is_dirty)
-		TAILQ_REMOVE(&view->dirty, session, dirty);
-	if (session->is_stalled)
-		TAILQ_REMOVE(&view->stalled, session, stalled);
-	view->sessions[amy_id_index(session->id)] = NULL;
-	view->nsessions--;
-}
-
-struct session *
-router_find(const struct router_view *view, amy_id id)
-{
-	size_t index = amy_id_index(id);
-	struct session *session = index < view->nslots ? view->sessions[index] : NULL;
-
-	return session != NULL && session->id == id ? session : NULL;
-}
-
-void
-router_mark_dirty(struct router_view *view, struct session *session)
-{
-	if (session->is_dirty)
-		return;
-	session->is_dirty = true;
-	TAILQ_INSERT_TAIL(&view->dirty, session, dirty);
-}
-
-/* Who follows the subject, from the cache or found anew. Borrowed. NULL: ENOMEM. */
-static struct route *
-view_route(struct router_view *view, const struct amy_line *subject)
+const struct cached_route *
+router_route(struct view *view, const struct amy_bytes *subject)
 {
 	struct router *router = view->router;
-	uint64_t hash = hash_bytes(&router->key, subject->bytes, subject->nbytes);
-	struct cached_route *cached = &view->cache[hash % CACHED_ROUTES];
+	struct cached_route *cached = find_cached(view, subject);
+	bool is_same = is_cached(cached, subject);
 	struct route *route;
 
-	if (cached->route != NULL && cached->nsubject == subject->nbytes &&
-	    memcmp(cached->subject, subject->bytes, subject->nbytes) == 0 &&
-	    cached->route->version == subscriptions_version(router->subscriptions))
-		return cached->route;
+	if (is_same && cached->route->version == subscriptions_version(router->subscriptions))
+		return cached;
 	route = subscriptions_match(router->subscriptions, subject->bytes, subject->nbytes);
 	if (route == NULL)
 		return NULL;
 	route_unref(cached->route);
 	cached->route = route;
+	if (is_same)
+		return cached;
+	cached->section = history_section(router->history, subject->bytes, subject->nbytes);
+	cached->rules = rules_of_subject(router->rules, subject->bytes, subject->nbytes);
 	cached->nsubject = subject->nbytes;
 	memcpy(cached->subject, subject->bytes, subject->nbytes);
-	return route;
+	return cached;
 }
 
-/* "MSG subject text" and LF, in the scratch buffer. Returns its length; 0: ENOMEM. */
-static size_t
-view_compose(struct router_view *view, const struct amy_line *subject,
-             const struct amy_line *text)
+bool
+router_is_heard(struct view *view, const char *subject)
 {
-	size_t nbytes = 4 + subject->nbytes + 1 + text->nbytes + 1;
-	char *p;
+	const struct amy_bytes line = { subject, strlen(subject) };
+	const struct cached_route *cached = router_route(view, &line);
 
-	if (nbytes > view->nscratch) {
-		p = realloc(view->scratch, nbytes);
-		if (p == NULL)
-			return 0;
-		view->scratch = p;
-		view->nscratch = nbytes;
-	}
-	p = view->scratch;
-	memcpy(p, "MSG ", 4);
-	memcpy(p + 4, subject->bytes, subject->nbytes);
-	p += 4 + subject->nbytes;
-	*p++ = ' ';
-	if (text->nbytes > 0)
-		memcpy(p, text->bytes, text->nbytes);
-	p[text->nbytes] = '\n';
-	return nbytes;
+	return cached != NULL && (cached->route->n > 0 || cached->route->ngroups > 0 ||
+	                          cached->rules != 0 || cached->section >= 0);
 }
 
-/* The first subscriber behind those of the handler that first belongs to. */
-static size_t
-route_next_handler(const struct route *route, size_t first)
-{
-	size_t i = first;
-
-	while (i < route->n && route->subscribers[i].handler == route->subscribers[first].handler)
-		i++;
-	return i;
-}
-
-/* Is there room with every other handler that this goes to? */
-static bool
-view_others_have_room(struct router_view *view, const struct route *route)
-{
-	for (size_t i = 0; i < route->n; i = route_next_handler(route, i)) {
-		unsigned handler = route->subscribers[i].handler;
-
-		if (handler != view->handler &&
-		    !inbox_has_room(&view->router->inboxes[handler], view->handler))
-			return false;
-	}
-	return true;
-}
-
-/* To the view's own sessions among the route's. Returns how many took it. */
-static size_t
-view_deliver(struct router_view *view, const struct route *route, const char *line,
-             size_t nbytes)
-{
-	size_t ntook = 0;
-
-	for (size_t i = 0; i < route->n; i++) {
-		struct session *session;
-
-		if (route->subscribers[i].handler != view->handler)
-			continue;
-		session = router_find(view, route->subscribers[i].session);
-		if (session == NULL)
-			continue;
-		if (session_deliver(session, line, nbytes))
-			ntook++;
-		router_mark_dirty(view, session);
-	}
-	return ntook;
-}
-
-/* A message for each other handler of the route. False: ENOMEM, and none is left. */
-static bool
-make_messages(struct router_view *view, struct route *route, size_t nbytes,
-              struct message **messages)
-{
-	for (size_t i = 0; i < route->n; i = route_next_handler(route, i)) {
-		unsigned handler = route->subscribers[i].handler;
-
-		if (handler == view->handler)
-			continue;
-		messages[handler] = message_create(route, view->scratch, nbytes);
-		if (messages[handler] != NULL)
-			continue;
-		for (unsigned j = 0; j < view->router->nhandlers; j++)
-			if (messages[j] != NULL)
-				message_destroy(messages[j]);
-		return false;
-	}
-	return true;
-}
-
-/* Hand the messages over. Returns how many queues they are for. */
-static size_t
-send_messages(struct router_view *view, const struct route *route,
-              struct message *const *messages)
-{
-	size_t nreaders = 0;
-
-	for (size_t i = 0, next; i < route->n; i = next) {
-		unsigned handler = route->subscribers[i].handler;
-
-		next = route_next_handler(route, i);
-		if (handler == view->handler)
-			continue;
-		inbox_push(&view->router->inboxes[handler], messages[handler]);
-		view->to_wake |= (uint64_t)1 << handler;
-		nreaders += next - i;
-	}
-	return nreaders;
-}
+/* ---- Between handlers ------------------------------------------------------------- */
 
 static void
-view_stall(struct router_view *view, struct session *session)
+park(struct view *view, struct session *session)
 {
 	session->is_stalled = true;
 	TAILQ_INSERT_TAIL(&view->stalled, session, stalled);
 }
 
-enum router_result
-router_publish(struct router_view *view, struct session *from,
-               const struct amy_line *subject, const struct amy_line *text,
-               size_t *nreaders)
+static bool
+all_inboxes_have_room(struct view *view)
 {
-	struct message *messages[CONF_MAX_HANDLERS] = { NULL };
-	struct route *route = view_route(view, subject);
-	size_t nbytes;
+	struct router *router = view->router;
 
-	*nreaders = 0;
-	if (route == NULL)
-		return ROUTER_NO_MEMORY;
-	if (route->n == 0)
-		return ROUTER_DONE;
-	if (!view_others_have_room(view, route)) {
-		view_stall(view, from);
-		return ROUTER_FULL;
+	for (unsigned i = 0; i < router->nhandlers; i++)
+		if (i != view->handler && !inbox_has_room(&router->inboxes[i], view->handler))
+			return false;
+	return true;
+}
+
+static bool
+inboxes_have_room(struct view *view, const struct route *route)
+{
+	struct router *router = view->router;
+
+	/* Of a group we know the member that is chosen only when it is. */
+	if (route->ngroups > 0)
+		return all_inboxes_have_room(view);
+	for (size_t i = 0; i < route->nparts; i++) {
+		unsigned handler = route->parts[i].handler;
+
+		if (handler != view->handler &&
+		    !inbox_has_room(&router->inboxes[handler], view->handler))
+			return false;
 	}
-	nbytes = view_compose(view, subject, text);
-	if (nbytes == 0 || !make_messages(view, route, nbytes, messages))
-		return ROUTER_NO_MEMORY;
-	*nreaders = send_messages(view, route, messages);
-	*nreaders += view_deliver(view, route, view->scratch, nbytes);
-	return ROUTER_DONE;
-}
-
-static struct subscriber
-view_subscriber(const struct router_view *view, const struct session *session)
-{
-	return (struct subscriber){ view->handler, session->id };
-}
-
-int
-router_subscribe(struct router_view *view, struct session *session,
-                 const struct amy_line *pattern)
-{
-	int result = subscriptions_add(view->router->subscriptions,
-	                               view_subscriber(view, session), pattern->bytes,
-	                               pattern->nbytes, &session->subscriptions);
-
-	if (result == 1)
-		session->nsubscriptions++;
-	return result;
+	return true;
 }
 
 bool
-router_is_subscribed(struct router_view *view, const struct session *session,
-                     const struct amy_line *pattern)
+router_has_room(struct view *view, struct session *session)
 {
-	return subscriptions_has(view->router->subscriptions,
-	                         view_subscriber(view, session), pattern->bytes,
-	                         pattern->nbytes);
+	if (all_inboxes_have_room(view))
+		return true;
+	park(view, session);
+	return false;
 }
 
-size_t
-router_unsubscribe(struct router_view *view, struct session *session,
-                   const struct amy_line *pattern)
+static void
+push(struct view *view, unsigned handler, struct message *message)
 {
-	int n = subscriptions_remove(view->router->subscriptions,
-	                             view_subscriber(view, session), pattern->bytes,
-	                             pattern->nbytes);
-
-	session->nsubscriptions -= (unsigned)n;
-	return (size_t)n;
+	inbox_push(&view->router->inboxes[handler], message);
+	view->to_wake |= (uint64_t)1 << handler;
 }
 
-size_t
-router_unsubscribe_all(struct router_view *view, struct session *session)
+/* The lines that were gathered, to all that have followers in their route. */
+void
+router_send_gathered(struct view *view)
 {
-	size_t n = subscriptions_remove_all(view->router->subscriptions,
-	                                    &session->subscriptions);
+	struct packet *packet = view->packet;
 
-	session->nsubscriptions = 0;
-	return n;
+	if (packet == NULL)
+		return;
+	view->packet = NULL;
+	for (size_t i = 0; i < packet->route->nparts; i++) {
+		const struct route_part *part = &packet->route->parts[i];
+		struct message *message;
+
+		if (part->handler == view->handler)
+			continue;
+		message = message_create_packet(packet);
+		if (message != NULL)
+			push(view, part->handler, message);
+		else
+			view_count_lost(view, STAT_LINES_DROPPED_MEMORY,
+			                (size_t)packet->n * part->nsessions);
+	}
+	packet_unref(packet);
+}
+
+void
+router_send(struct view *view, unsigned handler, struct message *message)
+{
+	router_send_gathered(view);
+	push(view, handler, message);
 }
 
 bool
-router_is_woken(const struct router_view *view)
+router_is_woken(const struct view *view)
 {
 	const struct inbox *inbox = &view->router->inboxes[view->handler];
 
@@ -368,22 +288,10 @@ router_is_woken(const struct router_view *view)
 }
 
 void
-router_read_inbox(struct router_view *view)
+router_wake_others(struct view *view)
 {
-	struct message_list messages;
-	struct message *message;
-
-	view->to_wake |= inbox_take(&view->router->inboxes[view->handler], &messages);
-	while ((message = STAILQ_FIRST(&messages)) != NULL) {
-		STAILQ_REMOVE_HEAD(&messages, link);
-		view_deliver(view, message->route, message->line, message->nbytes);
-		message_destroy(message);
-	}
-}
-
-void
-router_wake_others(struct router_view *view)
-{
+	router_send_gathered(view);
+	view->packet_capacity = MIN_PACKET;
 	for (unsigned i = 0; view->to_wake != 0; i++) {
 		uint64_t bit = (uint64_t)1 << i;
 
@@ -391,4 +299,603 @@ router_wake_others(struct router_view *view)
 			inbox_wake(&view->router->inboxes[i]);
 		view->to_wake &= ~bit;
 	}
+}
+
+/* ---- One member of a group -------------------------------------------------------- */
+
+/* About what it will take of a member's queue. */
+static size_t
+line_size(const struct publication *line)
+{
+	return line->subject.nbytes + line->text.nbytes + 8;
+}
+
+/* To one member, who was chosen. False: it has gone in the meantime. */
+static bool
+send_to_member(struct view *view, struct publication *copy, struct route *route,
+               struct group *group, amy_id except, const struct subscriber *to)
+{
+	struct message *message;
+
+	if (to->handler == view->handler)
+		return view_deliver_to(view, copy, to);
+	message = message_create(MESSAGE_TO, copy, route);
+	if (message == NULL) {
+		view_count_lost(view, STAT_LINES_DROPPED_MEMORY, 1);
+		return true;
+	}
+	message->group = group;
+	message->except = except;
+	message->to = *to;
+	router_send(view, to->handler, message);
+	return true;
+}
+
+/*
+ * To one live member of a group. Whoever is chosen may leave before the line is there:
+ * then the handler that was to deliver it chooses again. False: there is none.
+ */
+static bool
+send_to_group(struct view *view, struct publication *copy, struct route *route,
+              struct group *group, amy_id except)
+{
+	struct subscriber to;
+
+	while (subscriptions_choose(view->subscriptions, group, except, line_size(copy), &to))
+		if (send_to_member(view, copy, route, group, except, &to))
+			return true;
+	return false;
+}
+
+/* ---- One line --------------------------------------------------------------------- */
+
+/*
+ * A line on its way. Owner: the stack of who publishes.
+ */
+struct post {
+	struct publication line;    /* with somebody else's bytes */
+	struct publication *copy;   /* the same on the heap, if it had to be; one reference */
+	const struct session *from; /* NULL: the daemon */
+	bool keep;
+	unsigned hops; /* rules that it has come by */
+	size_t nreaders;
+	bool is_taken; /* by the target of a rule */
+};
+
+static enum router_result post_line(struct view *view, struct post *post,
+                                    const struct cached_route *cached);
+
+/* The line on the heap; NULL: ENOMEM. */
+static struct publication *
+post_copy(struct post *post)
+{
+	if (post->copy == NULL)
+		post->copy = publication_copy(&post->line);
+	return post->copy;
+}
+
+/* A line that is stored: at once, for its number is given at this moment. */
+static void
+send_stored(struct view *view, struct post *post, struct route *route)
+{
+	for (size_t i = 0; i < route->nparts; i++) {
+		const struct route_part *part = &route->parts[i];
+		struct message *message = NULL;
+
+		if (part->handler == view->handler)
+			continue;
+		if (post_copy(post) != NULL)
+			message = message_create(MESSAGE_PUBLISH, post->copy, route);
+		if (message != NULL)
+			router_send(view, part->handler, message);
+		else
+			view_count_lost(view, STAT_LINES_DROPPED_MEMORY, part->nsessions);
+	}
+}
+
+/* Sessions of other handlers that it is for; and in how many parts of the route they are. */
+static size_t
+count_others(const struct view *view, const struct route *route, size_t *nparts)
+{
+	size_t nsessions = 0;
+
+	*nparts = 0;
+	for (size_t i = 0; i < route->nparts; i++) {
+		if (route->parts[i].handler == view->handler)
+			continue;
+		nsessions += route->parts[i].nsessions;
+		++*nparts;
+	}
+	return nsessions;
+}
+
+/* With others of this turn. False: ENOMEM. */
+static bool
+gather_line(struct view *view, const struct publication *line, struct route *route)
+{
+	if (view->packet != NULL) {
+		if (packet_add(view->packet, route, line))
+			return true;
+		router_send_gathered(view);
+		if (view->packet_capacity < MAX_PACKET)
+			view->packet_capacity *= 4;
+	}
+	view->packet = packet_create(route, line, view->packet_capacity);
+	return view->packet != NULL;
+}
+
+/* To the other handlers that have followers in their part of the route. */
+static void
+send_parts(struct view *view, struct post *post, struct route *route)
+{
+	size_t nparts, nsessions = count_others(view, route, &nparts);
+
+	if (nparts == 0)
+		return;
+	if (post->line.seq > 0)
+		send_stored(view, post, route);
+	else if (!gather_line(view, &post->line, route))
+		view_count_lost(view, STAT_LINES_DROPPED_MEMORY, nsessions);
+	post->nreaders += nsessions;
+	view->cost += nparts;
+}
+
+/* Who must not be chosen from a group: the publisher, if it wants to hear nothing of itself. */
+static amy_id
+post_except(const struct post *post)
+{
+	return post->from != NULL && post->from->no_echo ? post->from->id : 0;
+}
+
+/* One member of each group: into view->picks, id 0 where there is none. False: ENOMEM. */
+static bool
+choose_members(struct view *view, const struct post *post, const struct route *route)
+{
+	if (route->ngroups > view->picks_capacity) {
+		struct subscriber *picks = realloc(view->picks, route->ngroups * sizeof *picks);
+
+		if (picks == NULL)
+			return false;
+		view->picks = picks;
+		view->picks_capacity = route->ngroups;
+	}
+	for (size_t i = 0; i < route->ngroups; i++)
+		if (!subscriptions_choose(view->subscriptions, route->groups[i],
+		                          post_except(post), line_size(&post->line),
+		                          &view->picks[i]))
+			view->picks[i].session = 0;
+	return true;
+}
+
+/* To those that were chosen. */
+static void
+send_groups(struct view *view, struct post *post, struct route *route)
+{
+	amy_id except = post_except(post);
+
+	for (size_t i = 0; i < route->ngroups; i++) {
+		struct group *group = route->groups[i];
+		const struct subscriber *to = &view->picks[i];
+
+		if (to->session == 0)
+			continue;
+		if (post_copy(post) == NULL)
+			view_count_lost(view, STAT_LINES_DROPPED_MEMORY, 1);
+		else if (!send_to_member(view, post->copy, route, group, except, to) &&
+		         !send_to_group(view, post->copy, route, group, except))
+			continue;
+		post->nreaders++;
+		view->cost++;
+	}
+}
+
+/*
+ * Number it and store it. In the same step it goes to the other handlers: so each of them
+ * gets such lines in the order of their numbers; and so who follows with a look back finds
+ * a line there, or gets it. The route is found anew, for it must be of this very moment.
+ * What others have stored before is in our inbox, and comes first; what they store from
+ * then on comes later.
+ */
+static enum router_result
+store_and_send(struct view *view, struct post *post, struct route **route, int section)
+{
+	struct message_list before = STAILQ_HEAD_INITIALIZER(before);
+	struct history *history = view->router->history;
+	const struct cached_route *cached;
+	int result;
+
+	if (post_copy(post) == NULL)
+		return ROUTER_NO_MEMORY;
+	errno = ENOMEM;
+	history_lock(history);
+	cached = router_route(view, &post->line.subject);
+	result = cached == NULL || !choose_members(view, post, cached->route)
+	             ? -1
+	             : history_append(history, section, post->copy, post->keep);
+	if (result == 0) {
+		route_unref(*route);
+		*route = route_ref(cached->route);
+		post->line.seq = post->copy->seq;
+		send_parts(view, post, *route);
+		router_take_inbox(view, &before);
+	}
+	history_unlock(history);
+	if (result == -1)
+		return errno == ENOSPC ? ROUTER_TOO_MANY : ROUTER_NO_MEMORY;
+	router_receive(view, &before);
+	return ROUTER_DONE;
+}
+
+/* Hand it on to another subject. It has come by fewer rules than there may be. */
+static void
+hand_on(struct view *view, struct post *post, const char *subject)
+{
+	struct post next = {
+		.line = post->line,
+		.from = post->from,
+		.hops = post->hops + 1,
+	};
+	const struct cached_route *cached;
+
+	assert(next.hops <= MAX_HOPS);
+	next.line.seq = 0;
+	next.line.subject = (struct amy_bytes){ subject, strlen(subject) };
+	cached = router_route(view, &next.line.subject);
+	if (cached != NULL)
+		post_line(view, &next, cached);
+	publication_unref(next.copy);
+	if (next.nreaders > 0 || next.is_taken)
+		post->is_taken = true;
+}
+
+static void
+apply_rule(struct view *view, struct post *post, size_t index)
+{
+	const struct conf_rule *rule = &view->router->conf->rules[index];
+
+	for (size_t i = 0; i < rule->ntargets; i++) {
+		struct sink *sink = view->router->sinks[index][i];
+
+		if (rule->targets[i].kind == CONF_TARGET_SUBJECT) {
+			hand_on(view, post, rule->targets[i].name);
+		} else if (sink != NULL && post_copy(post) != NULL) {
+			sink_put(sink, post->copy);
+			post->is_taken = view->has_fed_sinks = true;
+			view->cost++;
+		}
+	}
+}
+
+static void
+apply_rules(struct view *view, struct post *post, uint64_t candidates)
+{
+	unsigned ngave_up = 0;
+	uint64_t rules = rules_of_text(view->router->rules, view->scratch, candidates,
+	                               &post->line.text, &ngave_up);
+
+	if (ngave_up > 0)
+		stats_add(view->stats, STAT_RULES_GAVE_UP, ngave_up);
+	for (size_t i = 0; rules != 0; i++, rules >>= 1)
+		if (rules & 1)
+			apply_rule(view, post, i);
+}
+
+/* "subject text", in the view's own buffer. NULL: ENOMEM. */
+static const struct amy_bytes *
+compose_note(struct view *view, const struct publication *line)
+{
+	size_t nbytes = line->subject.nbytes + 1 + line->text.nbytes;
+	char *bytes = (char *)view->note.bytes;
+
+	if (nbytes > view->note_capacity) {
+		bytes = realloc(bytes, nbytes);
+		if (bytes == NULL)
+			return NULL;
+		view->note.bytes = bytes;
+		view->note_capacity = nbytes;
+	}
+	memcpy(bytes, line->subject.bytes, line->subject.nbytes);
+	bytes[line->subject.nbytes] = ' ';
+	if (line->text.nbytes > 0)
+		memcpy(bytes + line->subject.nbytes + 1, line->text.bytes, line->text.nbytes);
+	view->note.nbytes = nbytes;
+	return &view->note;
+}
+
+/* Who published it does not wait for those who hear of it: then it is only counted. */
+static void
+tell_undelivered(struct view *view, const struct post *post)
+{
+	const struct amy_bytes *note;
+
+	stats_add(view->stats, STAT_LINES_UNDELIVERED, 1);
+	if (!router_is_heard(view, "_amyd.undelivered") || !all_inboxes_have_room(view))
+		return;
+	note = compose_note(view, &post->line);
+	if (note != NULL)
+		router_say(view, "_amyd.undelivered", note);
+}
+
+static bool
+is_reserved(const struct post *post)
+{
+	return subject_is_reserved(post->line.subject.bytes, post->line.subject.nbytes);
+}
+
+static enum router_result
+post_line(struct view *view, struct post *post, const struct cached_route *cached)
+{
+	struct route *route = route_ref(cached->route);
+	uint64_t rules = cached->rules;
+	int section = cached->section;
+	enum router_result result = ROUTER_DONE;
+
+	if (section >= 0 && !history_fits(view->router->history, section, &post->line))
+		section = -1;
+	if (section >= 0 || post->keep)
+		result = store_and_send(view, post, &route, section);
+	else if (choose_members(view, post, route))
+		send_parts(view, post, route);
+	else
+		result = ROUTER_NO_MEMORY;
+	if (result == ROUTER_DONE) {
+		stats_add(view->stats, STAT_LINES_PUBLISHED, 1);
+		post->nreaders += view_deliver(view, &post->line, route);
+		send_groups(view, post, route);
+		if (rules != 0)
+			apply_rules(view, post, rules);
+		if (post->nreaders == 0 && !post->is_taken && post->hops == 0 &&
+		    !is_reserved(post))
+			tell_undelivered(view, post);
+	}
+	route_unref(route);
+	return result;
+}
+
+struct amy_bytes
+router_sender(const struct session *session, char text[SUBJECT_MAX_NAME + 1])
+{
+	size_t n;
+
+	if (session == NULL || session->client.name == NULL)
+		return (struct amy_bytes){ "-", 1 };
+	n = strlen(session->client.name);
+	text[0] = '@';
+	memcpy(text + 1, session->client.name, n);
+	return (struct amy_bytes){ text, n + 1 };
+}
+
+/* To a client of another handler. */
+static enum router_result
+post_to_other(struct view *view, struct post *post, struct session *from,
+              const struct subscriber *to)
+{
+	struct message *message;
+
+	if (from != NULL && !router_has_room(view, from))
+		return ROUTER_STALLED;
+	if (post_copy(post) == NULL)
+		return ROUTER_NO_MEMORY;
+	message = message_create(MESSAGE_TO, post->copy, NULL);
+	if (message == NULL)
+		return ROUTER_NO_MEMORY;
+	message->to = *to;
+	router_send(view, to->handler, message);
+	post->nreaders = 1;
+	return ROUTER_DONE;
+}
+
+/* To the one client that has the name. */
+static enum router_result
+post_to_name(struct view *view, struct post *post, struct session *from)
+{
+	struct subscriber to = { 0 };
+	enum router_result result = ROUTER_DONE;
+	bool is_there =
+	    clients_find_name(view->clients, post->line.subject.bytes + 1,
+	                      post->line.subject.nbytes - 1, &to.handler, &to.session);
+
+	if (is_there && to.handler == view->handler)
+		post->nreaders = view_deliver_to(view, &post->line, &to);
+	else if (is_there)
+		result = post_to_other(view, post, from, &to);
+	if (result != ROUTER_DONE)
+		return result;
+	stats_add(view->stats, STAT_LINES_PUBLISHED, 1);
+	if (post->nreaders == 0)
+		tell_undelivered(view, post);
+	return result;
+}
+
+/* May a line of that subject be handed on to another? */
+static bool
+is_handed_on(const struct view *view, uint64_t rules)
+{
+	const struct conf_rule *rule = view->router->conf->rules;
+
+	for (; rules != 0; rules >>= 1, rule++)
+		for (size_t i = 0; rules & 1 && i < rule->ntargets; i++)
+			if (rule->targets[i].kind == CONF_TARGET_SUBJECT)
+				return true;
+	return false;
+}
+
+static enum router_result
+post_to_subject(struct view *view, struct post *post, struct session *from)
+{
+	const struct cached_route *cached = router_route(view, &post->line.subject);
+
+	if (cached == NULL)
+		return ROUTER_NO_MEMORY;
+	if (from != NULL && is_handed_on(view, cached->rules) && !router_has_room(view, from))
+		return ROUTER_STALLED;
+	if (from != NULL && !inboxes_have_room(view, cached->route)) {
+		park(view, from);
+		return ROUTER_STALLED;
+	}
+	return post_line(view, post, cached);
+}
+
+/* Field by field: to zero all of it first takes long. */
+static void
+post_init(struct post *post, struct view *view, const struct session *from,
+          const struct amy_bytes *subject, const struct amy_bytes *text)
+{
+	atomic_init(&post->line.references, 0);
+	post->line.seq = post->line.request = 0;
+	post->line.from_id = from == NULL ? 0 : from->id;
+	post->line.at_ms = view_now_ms(view);
+	post->line.wall_ms = view_wall_ms(view);
+	post->line.subject = *subject;
+	post->line.text = *text;
+	post->copy = NULL;
+	post->from = from;
+	post->hops = 0;
+	post->nreaders = 0;
+	post->is_taken = false;
+}
+
+/* As router_publish(); parked is the session that waits if there is no room, or NULL. */
+static enum router_result
+publish_of(struct view *view, const struct session *from, struct session *parked,
+           const struct amy_bytes *subject, const struct amy_bytes *text, bool keep,
+           struct router_receipt *receipt)
+{
+	char name[SUBJECT_MAX_NAME + 1];
+	enum router_result result;
+	struct post post;
+
+	post_init(&post, view, from, subject, text);
+	post.line.from = router_sender(from, name);
+	post.keep = keep;
+	result = subject->bytes[0] == '@' ? post_to_name(view, &post, parked)
+	                                  : post_to_subject(view, &post, parked);
+	publication_unref(post.copy);
+	receipt->nreaders = post.nreaders;
+	receipt->seq = post.line.seq;
+	return result;
+}
+
+enum router_result
+router_publish(struct view *view, struct session *from, const struct amy_bytes *subject,
+               const struct amy_bytes *text, bool keep, struct router_receipt *receipt)
+{
+	return publish_of(view, from, from, subject, text, keep, receipt);
+}
+
+void
+router_publish_last(struct view *view, const struct session *from,
+                    const struct amy_bytes *subject, const struct amy_bytes *text)
+{
+	struct router_receipt receipt;
+
+	publish_of(view, from, NULL, subject, text, false, &receipt);
+	router_send_gathered(view);
+}
+
+void
+router_say(struct view *view, const char *subject, const struct amy_bytes *text)
+{
+	const struct amy_bytes line = { subject, strlen(subject) };
+	struct router_receipt receipt;
+
+	router_publish(view, NULL, &line, text, false, &receipt);
+	router_send_gathered(view);
+}
+
+/* ---- From other handlers ---------------------------------------------------------- */
+
+static void
+deliver_to_one(struct view *view, struct message *message)
+{
+	if (view_deliver_to(view, message->publication, &message->to))
+		return;
+	if (message->group == NULL || !send_to_group(view, message->publication, message->route,
+	                                             message->group, message->except))
+		view_count_lost(view, STAT_LINES_DROPPED_GONE, 1);
+}
+
+static void
+deliver_packet(struct view *view, const struct packet *packet)
+{
+	struct publication line;
+
+	for (uint32_t i = 0; i < packet->n; i++) {
+		packet_line(packet, i, &line);
+		view_deliver(view, &line, packet->route);
+	}
+}
+
+/* True: it was put aside. */
+static bool
+receive(struct view *view, struct message *message)
+{
+	switch (message->kind) {
+	case MESSAGE_PUBLISH:
+		view_deliver(view, message->publication, message->route);
+		return false;
+	case MESSAGE_PACKET:
+		deliver_packet(view, message->packet);
+		return false;
+	case MESSAGE_TO:
+		deliver_to_one(view, message);
+		return false;
+	case MESSAGE_REQUEST:
+	case MESSAGE_ANSWER:
+	case MESSAGE_NOBODY:
+		STAILQ_INSERT_TAIL(&view->asked, message, link);
+		return true;
+	}
+	return false;
+}
+
+void
+router_take_inbox(struct view *view, struct message_list *messages)
+{
+	struct inbox *inbox = &view->router->inboxes[view->handler];
+
+	if (inbox_is_empty(inbox) && !router_is_woken(view))
+		return;
+	view->was_woken = true;
+	view->to_wake |= inbox_take(inbox, messages);
+}
+
+/*
+ * What a line for a few leads to has mostly not been looked at for long: ask memory for all
+ * of it at once. Of those who are many, the first one's waiting is little of the whole.
+ */
+static void
+foresee(const struct view *view, const struct message_list *messages)
+{
+	const struct message *message;
+
+	STAILQ_FOREACH(message, messages, link) {
+		const struct route *route =
+		    message->packet != NULL ? message->packet->route : message->route;
+
+		if (route != NULL && route->n <= FORESEEN_FOLLOWERS)
+			view_foresee(view, route->subscribers, route->n);
+	}
+}
+
+void
+router_receive(struct view *view, struct message_list *messages)
+{
+	struct message *message;
+
+	foresee(view, messages);
+	while ((message = STAILQ_FIRST(messages)) != NULL) {
+		STAILQ_REMOVE_HEAD(messages, link);
+		if (!receive(view, message))
+			message_destroy(message);
+	}
+}
+
+void
+router_read_inbox(struct view *view)
+{
+	struct message_list messages = STAILQ_HEAD_INITIALIZER(messages);
+
+	router_take_inbox(view, &messages);
+	router_receive(view, &messages);
 }

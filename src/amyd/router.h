@@ -11,95 +11,140 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/queue.h>
 
 #include <amy.h>
 
+#include "clients.h"
+#include "conf.h"
+#include "hash.h"
+#include "history.h"
 #include "inbox.h"
+#include "peers.h"
+#include "requests.h"
+#include "rules.h"
 #include "session.h"
+#include "sink.h"
+#include "stats.h"
 #include "subscriptions.h"
-
-/* Any thread, through the views. Owner: the server. */
-struct router;
-
-TAILQ_HEAD(session_list, session);
+#include "view.h"
 
 /*
- * Owner: one handler. What other handlers may touch is in its inbox.
+ * Owner: the server. Constant after create, as far as it does not say: what it points to
+ * may be used by any thread.
  */
-struct router_view {
-	struct router *router; /* constant after create */
-	unsigned handler;      /* constant after create */
-
-	/* owner only */
-	struct session **sessions; /* by the index of their id */
-	size_t nslots;
-	size_t nsessions;
-	struct session_list dirty;   /* to be settled at the end of the turn */
-	struct session_list stalled; /* wait for room in another handler's inbox */
-	struct cached_route *cache;
-	char *scratch; /* a delivery being put together */
-	size_t nscratch;
-	uint64_t to_wake; /* handlers that were sent something in this turn: a bit each */
+struct router {
+	unsigned nhandlers;
+	const struct conf *conf;
+	struct subscriptions *subscriptions;
+	struct clients *clients;
+	struct peers *peers;
+	struct requests *requests;
+	struct history *history;
+	struct rules *rules;
+	struct sink *(*sinks)[CONF_MAX_TARGETS]; /* by rule and target; NULL: it has none */
+	_Atomic uint64_t (*ntold)[CONF_MAX_TARGETS]; /* of lines dropped there, that were told */
+	struct stats *stats;                     /* of each handler, then of the accept thread */
+	struct inbox *inboxes;                   /* of each handler */
+	int64_t since_ms;
+	struct hash_key key;
 };
 
-/* Errors: ENOMEM, or as getrandom(2). */
-struct router *router_create(unsigned nhandlers, struct record_pipe *const *pipes);
+/* The configuration is borrowed. Errors: ENOMEM, or as getrandom(2). */
+struct router *router_create(const struct conf *conf, struct record_pipe *const *pipes);
 
 /* After all its views. NULL is fine. */
 void router_destroy(struct router *router);
 
+/* Where the lines of a rule go. Before any view is used. */
+void router_set_sink(struct router *router, size_t rule, size_t target, struct sink *sink);
+
 /* Errors: ENOMEM. */
-int router_view_init(struct router_view *view, struct router *router, unsigned handler);
+int router_view_init(struct view *view, struct router *router, unsigned handler);
 
 /* The view has no session left. */
-void router_view_fini(struct router_view *view);
+void router_view_fini(struct view *view);
 
-/* The session is the view's from now on. -1, ENOMEM: it is still the caller's. */
-int router_add(struct router_view *view, struct session *session);
+/* What a subject led to; good as long as the subscriptions have its version. */
+struct cached_route {
+	struct route *route; /* NULL: empty */
+	int section;         /* of history; -1: none */
+	uint64_t rules;      /* that its pattern has, a bit each */
+	size_t nsubject;
+	char subject[SUBJECT_MAX_BYTES];
+};
 
-/* It gets no line any more, and is the caller's again, to be destroyed. */
-void router_remove(struct router_view *view, struct session *session);
-
-/* NULL: this view has none of that id. */
-struct session *router_find(const struct router_view *view, amy_id id);
-
-/* Something was done for it: it is to be settled at the end of the turn. */
-void router_mark_dirty(struct router_view *view, struct session *session);
+/* From the cache, or found anew. Borrowed until the next call. NULL: ENOMEM. */
+const struct cached_route *router_route(struct view *view, const struct amy_bytes *subject);
 
 enum router_result {
 	ROUTER_DONE,
-	ROUTER_FULL,      /* not done: from is parked until another handler has room */
+	ROUTER_STALLED,   /* not done: from is parked until another handler has room */
 	ROUTER_NO_MEMORY, /* not done */
+	ROUTER_TOO_MANY,  /* not done: no more last values can be kept */
+};
+
+/* What became of a line. */
+struct router_receipt {
+	size_t nreaders; /* queues that it is for */
+	uint64_t seq;    /* 0: it is not stored */
 };
 
 /*
- * Send "MSG subject text" to all who follow a (good) subject; *nreaders is how many queues
- * it went into. Nothing is sent unless ROUTER_DONE is returned.
+ * Send a line to all who follow a subject, to its history, and to its rules; or, where
+ * "@name" stands for the subject, to that client. keep: it is the subject's last value.
+ * All is judged good already.
  */
-enum router_result router_publish(struct router_view *view, struct session *from,
-                                  const struct amy_line *subject,
-                                  const struct amy_line *text, size_t *nreaders);
+enum router_result router_publish(struct view *view, struct session *from,
+                                  const struct amy_bytes *subject,
+                                  const struct amy_bytes *text, bool keep,
+                                  struct router_receipt *receipt);
 
-/* 1; 0: it followed that pattern already; -1: ENOMEM. */
-int router_subscribe(struct router_view *view, struct session *session,
-                     const struct amy_line *pattern);
+/* What a session says at its very end: it cannot wait for room, and there is none to tell. */
+void router_publish_last(struct view *view, const struct session *from,
+                         const struct amy_bytes *subject, const struct amy_bytes *text);
 
-bool router_is_subscribed(struct router_view *view, const struct session *session,
-                          const struct amy_line *pattern);
+/* A line of the daemon's own. */
+void router_say(struct view *view, const char *subject, const struct amy_bytes *text);
 
-/* How many subscriptions ended: 1 or 0. */
-size_t router_unsubscribe(struct router_view *view, struct session *session,
-                          const struct amy_line *pattern);
-size_t router_unsubscribe_all(struct router_view *view, struct session *session);
+/* Would anybody get it? */
+bool router_is_heard(struct view *view, const char *subject);
+
+/* Is there room in all other inboxes? If not, the session is parked. */
+bool router_has_room(struct view *view, struct session *session);
+
+/*
+ * Lines for other handlers are gathered, as long as they go one way, and sent together: by
+ * this, or before whatever else is sent. It is to be called before the publisher may see that
+ * they were published: from then on whoever asks must find them to be on their way.
+ */
+void router_send_gathered(struct view *view);
+
+/*
+ * To another handler; the message is its from now on. Lines that were gathered for it go
+ * before.
+ */
+void router_send(struct view *view, unsigned handler, struct message *message);
+
+/* "@name", or "-". The bytes are the session's, and last as long as its name. */
+struct amy_bytes router_sender(const struct session *session, char text[SUBJECT_MAX_NAME + 1]);
 
 /* Is there anything in the inbox, or room in another's that was waited for? */
-bool router_is_woken(const struct router_view *view);
+bool router_is_woken(const struct view *view);
 
-/* Deliver what has come from other handlers; the sessions that got it are dirty. */
-void router_read_inbox(struct router_view *view);
+/*
+ * Deliver what has come from other handlers; the sessions that got it are dirty. Requests
+ * and answers are put aside, in view->asked.
+ */
+void router_read_inbox(struct view *view);
 
-/* Wake the handlers that were sent something: at the end of a turn. */
-void router_wake_others(struct router_view *view);
+/*
+ * The same in two steps. Messages that are taken with the lock of history held have been
+ * stored until then, all of them; they are delivered when it is not held any more.
+ */
+void router_take_inbox(struct view *view, struct message_list *messages);
+void router_receive(struct view *view, struct message_list *messages);
+
+/* Send what was gathered, and wake the handlers that were sent something: at the end of a turn. */
+void router_wake_others(struct view *view);
 
 #endif

@@ -13,6 +13,7 @@
 #include "record_pipe.h"
 #include "router.h"
 #include "server.h"
+#include "targets.h"
 
 /*
  * Owner: main; the threads borrow what they are set up with.
@@ -21,6 +22,7 @@ struct server {
 	const struct conf *conf;
 	struct amy_poller *poller;
 	struct router *router;
+	struct targets *targets;
 	struct poll_thread *poll_thread;
 	struct accept_thread *accept_thread;
 	struct handler_thread *handlers[CONF_MAX_HANDLERS];
@@ -31,6 +33,13 @@ struct server {
 	atomic_uint nclients;
 	atomic_uint nrunning;
 };
+
+/*
+ * Records of other things than clients that may be on their way to a handler: the word to
+ * drain, to stop, that there is something in the inbox; and for each connection that is a
+ * target, that it has something to do.
+ */
+#define OTHER_RECORDS 256
 
 /* A pipe for each handler, that is large enough for all clients. 0 or an exit code. */
 static int
@@ -45,7 +54,7 @@ open_pipes(struct server *server)
 		}
 		server->pipe_pointers[i] = pipe;
 		server->npipes++;
-		if (pipe->capacity >= server->conf->max_clients)
+		if (pipe->capacity >= server->conf->max_clients + OTHER_RECORDS)
 			continue;
 		log_error("max_clients = %u: a pipe holds the events of %zu: lower "
 		          "max_clients, or raise fs.pipe-max-size and "
@@ -62,9 +71,13 @@ start_handlers(struct server *server)
 	for (unsigned i = 0; i < server->conf->handlers; i++) {
 		struct handler_setup setup = {
 			.number = i,
+			.nhandlers = server->conf->handlers,
 			.pipe = &server->pipes[i],
 			.poller = server->poller,
 			.router = server->router,
+			.lease_ms = server->conf->lease_ms,
+			.upstreams = targets_upstreams(server->targets),
+			.nupstreams = targets_count_upstreams(server->targets),
 			.nrunning = &server->nrunning,
 			.over_fd = server->over_fd,
 		};
@@ -90,6 +103,8 @@ start_threads(struct server *server, struct listeners *listeners)
 		.nhandlers = server->conf->handlers,
 		.max_clients = server->conf->max_clients,
 		.nclients = &server->nclients,
+		.peers = server->router->peers,
+		.stats = &server->router->stats[server->conf->handlers],
 	};
 
 	server->poll_thread = poll_thread_start(server->poller, server->conf->handlers);
@@ -112,9 +127,11 @@ server_init(struct server *server, struct listeners *listeners)
 	if (server->over_fd != -1)
 		server->poller = amy_poller_create();
 	if (server->poller != NULL)
-		server->router = router_create(server->conf->handlers,
-		                               server->pipe_pointers);
-	if (server->router != NULL && start_threads(server, listeners) == 0)
+		server->router = router_create(server->conf, server->pipe_pointers);
+	if (server->router != NULL)
+		server->targets =
+		    targets_start(server->conf, server->router, server->pipe_pointers);
+	if (server->targets != NULL && start_threads(server, listeners) == 0)
 		return 0;
 	log_error("the server cannot be started: %s", strerror(errno));
 	return EX_OSERR;
@@ -172,6 +189,12 @@ server_stop(struct server *server)
 	tell_handlers(server, RECORD_STOP);
 }
 
+void
+server_reopen(struct server *server)
+{
+	targets_reopen(server->targets);
+}
+
 int
 server_over_fd(const struct server *server)
 {
@@ -191,6 +214,7 @@ server_destroy(struct server *server)
 		handler_thread_join(server->handlers[i]);
 	if (server->poll_thread != NULL)
 		poll_thread_stop(server->poll_thread);
+	targets_stop(server->targets);
 	router_destroy(server->router);
 	amy_poller_destroy(server->poller);
 	for (unsigned i = 0; i < server->npipes; i++)

@@ -27,6 +27,9 @@ void server_drain(struct server *server);
 /* Close all clients at once. Returns at once. After server_drain(). */
 void server_stop(struct server *server);
 
+/* Close the files that rules write to, and open them again: they were renamed. */
+void server_reopen(struct server *server);
+
 /* An eventfd to be polled for reading; borrowed. */
 int server_over_fd(const struct server *server);
 

@@ -8,14 +8,21 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "monotonic.h"
 #include "session.h"
 
-/* An answer is a line of the client's own and a few words, or a page of help. */
-#define MAX_ANSWER_OVERHEAD 16384
+/* A source may have more than fits into a socket; somebody else is to have a turn, too. */
+#define MAX_FLUSH (256 * 1024)
+
+/* A source that is used up by so many calls need not be queued. */
+#define SOURCE_TRIES 2
+#define MAX_MADE (1u << 30)
+
+#define REQUEST_TIMEOUT_MS 5000
 
 struct session *
 session_create(int fd, const struct conf_listener *listener, const struct address *peer,
-               atomic_uint *nclients)
+               uint64_t number, atomic_uint *nclients)
 {
 	struct session *session = calloc(1, sizeof *session);
 
@@ -24,14 +31,18 @@ session_create(int fd, const struct conf_listener *listener, const struct addres
 	session->fd = fd;
 	session->listener = listener;
 	session->nclients = nclients;
+	session->client.number = number;
+	session->client.listener = listener;
+	session->client.since_ms = monotonic_now_ms();
 	if (peer->u.any.sa_family == AF_UNIX)
-		session->peer.any.sa_family = AF_UNIX;
+		session->client.peer.any.sa_family = AF_UNIX;
 	else
-		memcpy(&session->peer, &peer->u, sizeof session->peer);
-	session->has_registration = true;
+		memcpy(&session->client.peer, &peer->u, sizeof session->client.peer);
+	session->has_registration = session->is_active = true;
+	session->slow_cut = listener->slow_cut;
+	session->timeout_ms = REQUEST_TIMEOUT_MS;
 	amy_line_reader_init(&session->reader, listener->max_line);
-	amy_line_writer_init(&session->writer,
-	                     listener->queue + CONF_MAX_LINE + MAX_ANSWER_OVERHEAD);
+	output_init(&session->output, listener->queue);
 	return session;
 }
 
@@ -50,6 +61,26 @@ session_read_off(struct session *session)
 			break;
 }
 
+/* What waits for it goes with it. */
+static void
+session_count_gone(struct session *session, uint64_t n)
+{
+	if (session->stats == NULL)
+		return;
+	stats_add(session->stats, STAT_LINES_DROPPED_GONE, n);
+	stats_add(session->stats, STAT_LINES_QUEUED, -n);
+}
+
+static void
+session_drop_parcel(struct session *session)
+{
+	if (session->parcel == NULL)
+		return;
+	session_count_gone(session, session->parcel->nlines);
+	parcel_leave(session->parcel);
+	session->parcel = NULL;
+}
+
 void
 session_destroy(struct session *session)
 {
@@ -57,8 +88,13 @@ session_destroy(struct session *session)
 		session_read_off(session);
 	close(session->fd);
 	atomic_fetch_sub_explicit(session->nclients, 1, memory_order_relaxed);
+	peers_leave(session->peer);
+	session_drop_parcel(session);
+	session_count_gone(session, output_count_deliveries(&session->output));
 	amy_line_reader_fini(&session->reader);
-	amy_line_writer_fini(&session->writer);
+	output_fini(&session->output);
+	publication_unref(session->will);
+	free(session->farewell);
 	free(session);
 }
 
@@ -68,9 +104,10 @@ session_name(const struct session *session, char text[SESSION_MAX_NAME])
 	struct address peer = { 0 };
 	char peer_text[ADDRESS_MAX_TEXT];
 
-	memcpy(&peer.u, &session->peer, sizeof session->peer);
+	memcpy(&peer.u, &session->client.peer, sizeof session->client.peer);
 	snprintf(text, SESSION_MAX_NAME, "client %" PRIu64 " (%.40s, from %.100s)",
-	         session->id, session->listener->name, address_format(&peer, peer_text));
+	         session->client.number, session->listener->name,
+	         address_format(&peer, peer_text));
 	return text;
 }
 
@@ -109,32 +146,213 @@ session_receive(struct session *session, char *buffer, size_t size)
 	return 0;
 }
 
+/* For those who choose the least loaded. */
+static void
+session_publish_load(struct session *session)
+{
+	atomic_store_explicit(&session->client.queued,
+	                      (unsigned)output_pending(&session->output), memory_order_relaxed);
+}
+
+static void
+session_count_delivered(struct session *session, uint64_t n)
+{
+	if (n == 0)
+		return;
+	stats_add(session->stats, STAT_LINES_DELIVERED, n);
+	stats_add(session->stats, STAT_LINES_QUEUED, -n);
+}
+
+static void
+session_consume(struct session *session, size_t nbytes)
+{
+	session->has_taken = true;
+	session_count_delivered(session, output_consume(&session->output, nbytes));
+}
+
+/* How many bytes a call has sent; 0: none now, or there was an error: the session is dead. */
+static size_t
+session_has_sent(struct session *session, ssize_t n)
+{
+	if (n > 0) {
+		session->has_taken = session->is_active = true;
+		return (size_t)n;
+	}
+	if (n == -1 && errno != EAGAIN)
+		session_die(session, "sending");
+	return 0;
+}
+
+/* The same, of these bytes. */
+static size_t
+session_send(struct session *session, const char *bytes, size_t nbytes)
+{
+	ssize_t n;
+
+	do
+		n = send(session->fd, bytes, nbytes, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return session_has_sent(session, n);
+}
+
+/* The same, of its parcel. */
+static size_t
+session_send_parcel(struct session *session)
+{
+	struct iovec iovecs[PARCEL_MAX_RUNS];
+	struct msghdr message = { .msg_iov = iovecs };
+	ssize_t n;
+
+	message.msg_iovlen = parcel_bytes(session->parcel, iovecs);
+	do
+		n = message.msg_iovlen == 1
+		        ? send(session->fd, iovecs[0].iov_base, iovecs[0].iov_len, MSG_NOSIGNAL)
+		        : sendmsg(session->fd, &message, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return session_has_sent(session, n);
+}
+
+static void
+session_count_dropped(struct session *session, enum stats_counter cause, uint64_t n)
+{
+	stats_add(session->stats, cause, n);
+	session->nuntold += n;
+	atomic_fetch_add_explicit(&session->client.ndropped, n, memory_order_relaxed);
+}
+
+/* Those that were in the queue. */
+static void
+session_count_lost(struct session *session, enum stats_counter cause, uint64_t n)
+{
+	stats_add(session->stats, STAT_LINES_QUEUED, -n);
+	session_count_dropped(session, cause, n);
+}
+
+/* There is no memory for n lines of it. */
+static void
+session_fail_to_unpack(struct session *session, uint64_t n)
+{
+	session_fail(session, strerror(ENOMEM));
+	session_count_lost(session, STAT_LINES_DROPPED_MEMORY, n);
+}
+
+/* Copy one line that is in no parcel any more; of the first one a part may have gone. */
+static bool
+session_unpack_line(struct session *session, const struct batch_line *line, const char *bytes,
+                    struct subscription_ref ref, size_t ngone)
+{
+	const struct output_mark mark = { line->seq, ref };
+
+	if (output_deliver(&session->output, bytes, line->nbytes, &mark) == -1)
+		return false;
+	if (ngone > 0)
+		output_consume(&session->output, ngone);
+	return true;
+}
+
+/* Its parcel, of which nsent bytes have gone, becomes output. */
+static void
+session_unpack(struct session *session, size_t nsent)
+{
+	struct parcel *parcel = session->parcel;
+	struct parcel_place place = { 0, 0 };
+	const struct batch_line *line;
+	struct subscription_ref ref, shared_ref = { 0, 0 };
+	uint64_t ndelivered = 0, nleft = parcel->nlines;
+	const char *bytes;
+
+	if (parcel->route != NULL)
+		shared_ref = parcel_ref(parcel, session->id);
+	session->parcel = NULL;
+	while ((line = parcel_next(parcel, &place, &ref, &bytes)) != NULL) {
+		if (parcel->route != NULL)
+			ref = shared_ref;
+		if (nsent >= line->nbytes) {
+			nsent -= line->nbytes;
+			ndelivered++;
+		} else if (session_unpack_line(session, line, bytes, ref, nsent)) {
+			nsent = 0;
+		} else {
+			break;
+		}
+		nleft--;
+	}
+	session_count_delivered(session, ndelivered);
+	if (nleft > 0)
+		session_fail_to_unpack(session, nleft);
+	parcel_leave(parcel);
+}
+
+/* Before something else is queued. */
+static void
+session_unpack_all(struct session *session)
+{
+	if (session->parcel != NULL)
+		session_unpack(session, 0);
+}
+
+/* Its parcel is its own from now on. False: ENOMEM. */
+static bool
+session_divide_parcel(struct session *session)
+{
+	struct parcel *own;
+
+	if (session->parcel == NULL || session->parcel->route == NULL)
+		return true;
+	own = parcel_divide(session->parcel, session->id);
+	if (own == NULL)
+		return false;
+	session->parcel = own;
+	return true;
+}
+
+void
+session_stand_alone(struct session *session)
+{
+	if (!session_divide_parcel(session))
+		session_unpack(session, 0);
+}
+
+/* As session_flush(). */
+static void
+session_flush_parcel(struct session *session)
+{
+	size_t nsent = session_send_parcel(session);
+
+	if (nsent == session->parcel->nbytes) {
+		session_count_delivered(session, session->parcel->nlines);
+		parcel_leave(session->parcel);
+		session->parcel = NULL;
+	} else {
+		session_unpack(session, nsent);
+	}
+}
+
+bool
+session_has_output(const struct session *session)
+{
+	return session->parcel != NULL || !output_is_empty(&session->output);
+}
+
 void
 session_flush(struct session *session)
 {
 	const char *bytes;
-	size_t pending;
-	ssize_t n;
+	size_t pending, n, total = 0;
 
-	if (session->state == SESSION_DEAD)
+	if (session->state == SESSION_DEAD || !session_has_output(session))
 		return;
-	while ((pending = amy_line_writer_pending(&session->writer, &bytes)) > 0) {
-		n = send(session->fd, bytes, pending, MSG_NOSIGNAL);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			if (errno != EAGAIN)
-				session_die(session, "sending");
-			return;
-		}
-		amy_line_writer_consume(&session->writer, (size_t)n);
+	if (session->parcel != NULL)
+		session_flush_parcel(session);
+	while (session->state != SESSION_DEAD && total < MAX_FLUSH &&
+	       (pending = output_next(&session->output, &bytes)) > 0) {
+		n = session_send(session, bytes, pending);
+		if (n == 0)
+			break;
+		session_consume(session, n);
+		total += n;
 	}
-}
-
-size_t
-session_pending(const struct session *session)
-{
-	return amy_line_writer_pending(&session->writer, NULL);
+	session_publish_load(session);
 }
 
 bool
@@ -144,12 +362,33 @@ session_is_following(const struct session *session)
 }
 
 void
-session_answer(struct session *session, const struct amy_line *pieces, size_t npieces)
+session_answer(struct session *session, const struct amy_bytes *pieces, size_t npieces)
 {
-	if (!session_is_following(session))
+	if (!session_is_following(session) || session->is_raw)
 		return;
-	if (amy_line_writer_putv(&session->writer, pieces, npieces) == -1)
+	session_unpack_all(session);
+	if (output_answer(&session->output, pieces, npieces) == -1)
 		session_fail(session, strerror(errno));
+}
+
+void
+session_final(struct session *session, const char *tag, size_t ntag, const char *head,
+              const char *text, size_t ntext)
+{
+	struct amy_bytes pieces[6];
+	size_t n = 0;
+
+	if (ntag > 0) {
+		pieces[n++] = (struct amy_bytes){ "#", 1 };
+		pieces[n++] = (struct amy_bytes){ tag, ntag };
+		pieces[n++] = (struct amy_bytes){ " ", 1 };
+	}
+	pieces[n++] = (struct amy_bytes){ head, strlen(head) };
+	if (ntext > 0) {
+		pieces[n++] = (struct amy_bytes){ " ", 1 };
+		pieces[n++] = (struct amy_bytes){ text, ntext };
+	}
+	session_answer(session, pieces, n);
 }
 
 void
@@ -157,51 +396,191 @@ session_answer_raw(struct session *session, const char *bytes, size_t nbytes)
 {
 	if (!session_is_following(session))
 		return;
-	if (amy_line_writer_append(&session->writer, bytes, nbytes) == -1)
+	session_unpack_all(session);
+	if (output_answer_raw(&session->output, bytes, nbytes) == -1)
 		session_fail(session, strerror(errno));
 }
 
-/*
- * The client is too slow: of what is queued only the rest of a line that it has begun to
- * see may go, and the word that says why it is closed.
- */
-static void
-session_cut(struct session *session)
+void
+session_answer_now(struct session *session, const char *bytes, size_t nbytes)
 {
-	const char *bytes;
-	size_t pending = amy_line_writer_pending(&session->writer, &bytes);
-	const char *lf = memchr(bytes, '\n', pending);
-	size_t nrest = lf == NULL ? pending : (size_t)(lf + 1 - bytes);
-	char name[SESSION_MAX_NAME];
+	size_t nsent = 0;
 
-	log_warning("%s is cut off: %zu bytes wait for it, and queue = %zu: raise queue, "
-	            "or let it read faster",
-	            session_name(session, name), pending, session->listener->queue);
-	amy_line_writer_truncate(&session->writer, nrest);
-	session_bye(session, "SLOW", "the queue of lines for this client is full");
+	if (session_is_following(session) && !session_has_output(session))
+		nsent = session_send(session, bytes, nbytes);
+	if (nsent < nbytes)
+		session_answer_raw(session, bytes + nsent, nbytes - nsent);
 }
 
-/* A line that is longer than the queue still goes to a client that waits for nothing. */
+/* Take some of what a source makes. False: that was all. */
 static bool
-session_has_room(const struct session *session, size_t nbytes)
+session_take_from(struct session *session, struct output_source *source)
 {
-	size_t pending = session_pending(session);
+	struct amy_line_writer made;
+	const char *bytes;
+	size_t nbytes;
+	bool is_more;
 
-	return pending == 0 || pending + nbytes <= session->listener->queue;
+	amy_line_writer_init(&made, MAX_MADE);
+	is_more = source->more(source, &made);
+	nbytes = amy_line_writer_pending(&made, &bytes);
+	session_answer_raw(session, bytes, nbytes);
+	amy_line_writer_fini(&made);
+	return is_more;
 }
 
 bool
-session_deliver(struct session *session, const char *line, size_t nbytes)
+session_put_source(struct session *session, struct output_source *source)
+{
+	for (int i = 0; i < SOURCE_TRIES && session_is_following(session); i++)
+		if (!session_take_from(session, source)) {
+			source->end(source);
+			return session_is_following(session);
+		}
+	session_unpack_all(session);
+	if (session_is_following(session) && output_put_source(&session->output, source) == 0)
+		return true;
+	source->end(source);
+	return false;
+}
+
+void
+session_cut(struct session *session, const char *why)
+{
+	char name[SESSION_MAX_NAME];
+	size_t pending, n;
+
+	if (!session_is_following(session))
+		return;
+	session_unpack_all(session);
+	pending = output_pending(&session->output);
+	log_warning("%s is cut off: %s; %zu bytes wait for it, and queue = %zu: raise queue, "
+	            "or let it read faster",
+	            session_name(session, name), why, pending, session->listener->queue);
+	if (output_drop_all(&session->output, &n) == -1) {
+		session_fail(session, strerror(errno));
+		return;
+	}
+	session_count_lost(session, STAT_LINES_DROPPED_CUT, n);
+	session_bye(session, "SLOW", why);
+}
+
+/* There is no room for a line: make some, or cut it off. */
+static void
+session_make_room(struct session *session, size_t nbytes, output_pattern_fn *pattern_of,
+                  void *context)
+{
+	size_t n;
+
+	if (session->slow_cut) {
+		session_cut(session, "the queue of lines for this client is full");
+		return;
+	}
+	if (output_drop_oldest(&session->output, nbytes, session->is_raw ? NULL : pattern_of,
+	                       context, &n) == -1)
+		session_fail(session, strerror(errno));
+	else
+		session_count_lost(session, STAT_LINES_DROPPED_SLOW, n);
+}
+
+/* Why a line did not get into the queue. */
+static enum stats_counter
+session_drop_cause(const struct session *session, int error)
+{
+	if (session->state == SESSION_DEAD)
+		return error == ENOMEM ? STAT_LINES_DROPPED_MEMORY : STAT_LINES_DROPPED_GONE;
+	return session->state == SESSION_CLOSING ? STAT_LINES_DROPPED_CUT
+	                                         : STAT_LINES_DROPPED_SLOW;
+}
+
+/* What could have gone already does not count. */
+static int
+session_try(struct session *session, const char *line, size_t nbytes,
+            const struct output_mark *mark, output_pattern_fn *pattern_of, void *context)
+{
+	int result = output_deliver(&session->output, line, nbytes, mark);
+
+	if (result == 0 || errno != ENOBUFS)
+		return result;
+	session_flush(session);
+	if (session_is_following(session)) {
+		result = output_deliver(&session->output, line, nbytes, mark);
+		if (result == 0 || errno != ENOBUFS)
+			return result;
+		session_make_room(session, nbytes, pattern_of, context);
+	}
+	errno = ENOBUFS;
+	return session_is_following(session)
+	           ? output_deliver(&session->output, line, nbytes, mark)
+	           : -1;
+}
+
+/* False: something is queued that has to go before, or it is no session for parcels now. */
+static bool
+session_start_parcel(struct session *session, struct batch *batch,
+                     const struct batch_text *text, struct subscription_ref ref)
+{
+	if (!session_is_following(session) || !output_is_empty(&session->output))
+		return false;
+	session->parcel = parcel_make(batch, text, ref, session->output.limit);
+	return session->parcel != NULL;
+}
+
+bool
+session_join(struct session *session, struct parcel *parcel)
+{
+	if (session->parcel != NULL || !session_is_following(session) ||
+	    !output_is_empty(&session->output) || session->output.limit < parcel_limit(parcel))
+		return false;
+	session->parcel = parcel;
+	parcel_join(parcel);
+	stats_add(session->stats, STAT_LINES_MATCHED, 1);
+	stats_add(session->stats, STAT_LINES_QUEUED, 1);
+	return true;
+}
+
+bool
+session_pack(struct session *session, struct batch *batch, const struct batch_text *text,
+             struct subscription_ref ref)
+{
+	struct parcel *parcel;
+	bool is_packed;
+
+	if (!session_divide_parcel(session))
+		return false;
+	parcel = session->parcel;
+	if (parcel != NULL && parcel->room >= parcel_cost(text) &&
+	    session_is_following(session)) {
+		is_packed = parcel_add(parcel, text, ref);
+	} else {
+		if (parcel != NULL)
+			session_flush(session);
+		is_packed = session_start_parcel(session, batch, text, ref);
+	}
+	if (!is_packed)
+		return false;
+	stats_add(session->stats, STAT_LINES_MATCHED, 1);
+	stats_add(session->stats, STAT_LINES_QUEUED, 1);
+	return true;
+}
+
+bool
+session_deliver(struct session *session, const char *line, size_t nbytes,
+                const struct output_mark *mark, output_pattern_fn *pattern_of, void *context)
 {
 	if (!session_is_following(session))
 		return false;
-	if (!session_has_room(session, nbytes))
-		session_flush(session); /* what could have gone does not count */
-	if (session->state != SESSION_DEAD && !session_has_room(session, nbytes))
-		session_cut(session);
-	else
-		session_answer_raw(session, line, nbytes);
-	return session_is_following(session);
+	session_unpack_all(session);
+	stats_add(session->stats, STAT_LINES_MATCHED, 1);
+	if (session_try(session, line, nbytes, mark, pattern_of, context) == 0) {
+		stats_add(session->stats, STAT_LINES_QUEUED, 1);
+		session_publish_load(session);
+		return true;
+	}
+	if (errno != ENOBUFS)
+		session_fail(session, strerror(errno));
+	session_count_dropped(session, session_drop_cause(session, errno), 1);
+	return true;
 }
 
 void
@@ -209,7 +588,7 @@ session_bye(struct session *session, const char *reason, const char *text)
 {
 	char line[256];
 	int n = snprintf(line, sizeof line, "! BYE %s %s", reason, text);
-	struct amy_line piece = { line, (size_t)n };
+	struct amy_bytes piece = { line, (size_t)n };
 
 	session_answer(session, &piece, 1);
 	session_close(session);
@@ -219,8 +598,28 @@ session_bye(struct session *session, const char *reason, const char *text)
 void
 session_close(struct session *session)
 {
+	session_stand_alone(session);
 	if (session_is_following(session))
 		session->state = SESSION_CLOSING;
+}
+
+void
+session_end_input(struct session *session)
+{
+	if (session->state == SESSION_OPEN)
+		session->state = SESSION_LISTENING;
+	atomic_store_explicit(&session->client.is_mute, true, memory_order_relaxed);
+}
+
+void
+session_finish_if_idle(struct session *session)
+{
+	if (session->state != SESSION_LISTENING || session->nsubscriptions > 0 ||
+	    session->nrequests > 0 || output_has_source(&session->output))
+		return;
+	if (session->farewell != NULL && !session->is_raw)
+		session_answer_raw(session, session->farewell, strlen(session->farewell));
+	session_close(session);
 }
 
 static bool
@@ -235,7 +634,7 @@ void
 session_linger(struct session *session, bool only_talking)
 {
 	if (session->state != SESSION_CLOSING || !session->lingers ||
-	    session->input_has_ended || session_pending(session) > 0)
+	    session->input_has_ended || session_has_output(session))
 		return;
 	if (only_talking && !session_has_unread(session))
 		return;
@@ -250,11 +649,21 @@ session_drop_input(struct session *session, char *buffer, size_t size)
 		session->input_has_ended = true;
 }
 
+size_t
+session_answer_room(const struct session *session)
+{
+	size_t max = session->listener->queue / 2;
+	size_t pending = output_pending_answers(&session->output);
+
+	return pending < max ? max - pending : 0;
+}
+
 bool
 session_wants_input(const struct session *session)
 {
-	return session->state == SESSION_OPEN && !session->is_stalled &&
-	       session_pending(session) <= session->listener->queue / 2;
+	return session->state == SESSION_OPEN && !session->is_stalled && !session->is_waiting &&
+	       !output_has_source(&session->output) &&
+	       output_pending_answers(&session->output) <= session->listener->queue / 2;
 }
 
 bool
@@ -265,7 +674,7 @@ session_is_over(const struct session *session)
 	case SESSION_LISTENING:
 		return false;
 	case SESSION_CLOSING:
-		return session_pending(session) == 0;
+		return !session_has_output(session);
 	case SESSION_LINGERING:
 		return session->input_has_ended;
 	case SESSION_DEAD:
@@ -296,7 +705,7 @@ session_interest(const struct session *session)
 		interest |= AMY_READ;
 	if (session_wants_input(session))
 		interest |= has_line ? AMY_WRITE : AMY_READ;
-	if (session_pending(session) > 0)
+	if (session_has_output(session))
 		interest |= AMY_WRITE;
 	return interest;
 }
@@ -304,7 +713,7 @@ session_interest(const struct session *session)
 int
 session_give_back(struct session *session, struct amy_registrar *registrar)
 {
-	session->armed = session_interest(session);
+	session->armed = (unsigned char)session_interest(session);
 	session->has_registration = false;
 	if (amy_registrar_rearm(registrar, session->id, session->armed) == 0)
 		return 0;

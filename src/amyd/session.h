@@ -10,16 +10,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <amy.h>
 
 #include "address.h"
+#include "batch.h"
+#include "clients.h"
 #include "conf.h"
+#include "output.h"
+#include "peers.h"
+#include "publication.h"
+#include "rate.h"
+#include "requests.h"
+#include "stats.h"
 #include "subscriptions.h"
+#include "timers.h"
 
 enum session_state {
 	SESSION_OPEN,      /* lines come, lines go */
-	SESSION_LISTENING, /* its input has ended; lines go as long as it follows something */
+	SESSION_LISTENING, /* no more of its lines are run; it goes on as long as it has work */
 	SESSION_CLOSING,   /* what is queued goes, then it is closed */
 	SESSION_LINGERING, /* it was told goodbye; what it still says is read, and dropped */
 	SESSION_DEAD,      /* to be closed, whatever is queued */
@@ -29,46 +39,77 @@ enum session_state {
  * One connected client.
  *
  * Owner: the accept thread until it has written the session to its handler's pipe, then
- * that handler for good. No lock: nobody else holds a pointer to it; others know its id.
+ * that handler for good. No lock: nobody else holds a pointer to it; others know its id,
+ * and what is in client.
  */
 struct session {
 	/* constant after create, but for id, which the accept thread sets */
 	int fd;
 	amy_id id;
 	const struct conf_listener *listener;
-	atomic_uint *nclients; /* shared: counted down when the session is destroyed */
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} peer; /* of a Unix socket the family only */
+	struct stats *stats; /* its handler's, from when that has it */
 
-	/* owner only */
+	/* owner only: first what every event and every line looks at */
 	enum session_state state;
 	bool has_registration; /* fired or never armed: ours. Else the kernel's, or on its way */
-	bool is_dirty;         /* listed by the router: to be settled at the end of the turn */
-	bool is_stalled;       /* listed by the router: waits for room in another's inbox */
+	bool is_dirty;         /* listed by the view: to be settled at the end of the turn */
+	bool is_stalled;       /* listed by the view: waits for room in another's inbox */
+	bool is_waiting;       /* its next line is not run before its request is answered, or it
+	                          may by line_rate */
 	bool has_spoken;       /* its first line was seen */
 	bool input_has_ended;  /* it was read to its end */
 	bool lingers;          /* after CLOSING it is LINGERING */
-	bool is_ending;        /* listed by the handler: CLOSING or LINGERING */
-	unsigned armed;        /* the interest it was armed with */
-	struct amy_line_reader reader;
-	struct amy_line_writer writer;
-	struct subscription_list subscriptions;
-	unsigned nsubscriptions;
+	bool is_ending;        /* CLOSING or LINGERING, and its time is limited */
+	bool has_taken;        /* something that was sent, since the timer was set */
+	bool has_quit;         /* it said so: its will is not for us to publish */
+	bool is_busy;          /* it says something often: worth a lease, as lease.h says */
+	bool is_leased;        /* it has one: it is ours, and waited for by us */
+	unsigned char armed;   /* the interest it is waited for with */
+
+	bool is_active;        /* it had an event, or has taken something, since watch.c looked */
+	bool is_in_line;       /* of the line that it is sending a part has come */
+
+	/* what SET changes */
+	bool is_raw, no_ack, no_echo, slow_cut;
+	unsigned char show; /* PROTOCOL_SHOW_ bits */
+
+	struct parcel *parcel; /* lines of this turn, and nothing is in output; NULL: none */
+	struct output output;
 	TAILQ_ENTRY(session) dirty;
+	int64_t used_ms; /* when it had an event last, about; 0: never */
+	TAILQ_ENTRY(session) leased;
+
+	uint64_t nuntold; /* lines dropped, of which _amyd.dropped has not told yet */
+	struct timer timer; /* it is to take something, or to come to its end, until then */
+
+	struct amy_line_reader reader;
+	uint32_t timeout_ms;    /* of its requests; SET changes it */
+	uint32_t line_since_ms; /* it is in a line: since when; 32 bits of the time are enough */
+	struct subscription_list subscriptions;
+	unsigned nsubscriptions, nbounded; /* nbounded: those that end by COUNT or WITHIN */
+	struct request_list requests;
+	unsigned nrequests;
+	uint32_t active_since_ms; /* it is not active: when it was last seen to be */
+	struct publication *will; /* NULL: none */
+	char *farewell;           /* the last line, once its work is done; NULL: none */
 	TAILQ_ENTRY(session) stalled;
-	TAILQ_ENTRY(session) ending;
-	int64_t end_by_ms; /* of one that is_ending */
+
+	struct rate line_rate; /* what is left of the listener's */
+
+	struct peer *peer;     /* constant, set by the accept thread: its place; NULL: none */
+	atomic_uint *nclients; /* constant, shared: counted down when the session is destroyed */
+	struct client client;  /* its owner writes; others read, as clients.h says */
 };
+
+TAILQ_HEAD(session_list, session);
 
 /*
  * Make a session of a connected socket, which is the session's from then on, and is
  * counted in *nclients already. NULL, ENOMEM: the socket and the count are the caller's.
  */
 struct session *session_create(int fd, const struct conf_listener *listener,
-                               const struct address *peer, atomic_uint *nclients);
+                               const struct address *peer, uint64_t number,
+                               atomic_uint *nclients);
 
 /*
  * Close it and free it; its registration has ended. What it was sent arrives, unless it
@@ -76,7 +117,7 @@ struct session *session_create(int fd, const struct conf_listener *listener,
  */
 void session_destroy(struct session *session);
 
-/* How the log names it: "client ID (LISTENER, from PEER)". */
+/* How the log names it: "client NUMBER (LISTENER, from PEER)". */
 #define SESSION_MAX_NAME (ADDRESS_MAX_TEXT + 64)
 const char *session_name(const struct session *session, char text[SESSION_MAX_NAME]);
 
@@ -86,23 +127,66 @@ const char *session_name(const struct session *session, char text[SESSION_MAX_NA
  */
 ssize_t session_receive(struct session *session, char *buffer, size_t size);
 
-/* Send what is queued, as far as the socket takes it. An error makes the session dead. */
+/*
+ * Send what is queued, as far as the socket takes it, but not for ever to one that takes
+ * all that a source makes. An error makes the session dead.
+ */
 void session_flush(struct session *session);
 
 /*
- * Queue a line that answers one of the client's own. There is room: a client whose
- * answers pile up is not read from. Once it is closing, nothing is queued any more.
+ * Queue a line that answers one of the client's own, or tells it something. There is room:
+ * a client whose answers pile up is not read from. Once it is closing, nothing is queued any
+ * more; nor to one that is raw.
  */
-void session_answer(struct session *session, const struct amy_line *pieces, size_t npieces);
+void session_answer(struct session *session, const struct amy_bytes *pieces, size_t npieces);
 
-/* Queue bytes as they are, likewise. */
+/* The final line: tag, if ntag is not 0; head, "+OK" or "-ERR CODE"; text, if there is any. */
+void session_final(struct session *session, const char *tag, size_t ntag, const char *head,
+                   const char *text, size_t ntext);
+
+/* Queue bytes as they are. */
 void session_answer_raw(struct session *session, const char *bytes, size_t nbytes);
 
+/* The same; but where nothing is queued before them, they are sent, as far as they can be. */
+void session_answer_now(struct session *session, const char *bytes, size_t nbytes);
+
+/* So many bytes of answers may be queued before the client is not read from any more. */
+size_t session_answer_room(const struct session *session);
+
 /*
- * Queue a line that came from another client (LF included). False: its queue is full, and
- * it is now being closed with "! BYE SLOW"; or it is not open any more.
+ * Queue a source of lines, which is the session's from then on; one that has but few is used
+ * up at once. False: ENOMEM, or the session is not open; the source has ended.
  */
-bool session_deliver(struct session *session, const char *line, size_t nbytes);
+bool session_put_source(struct session *session, struct output_source *source);
+
+/*
+ * Have part in a parcel of many, of one line. It is counted as matched. False: it gets the
+ * line in another way, and nothing is counted.
+ */
+bool session_join(struct session *session, struct parcel *parcel);
+
+/*
+ * It is about to do something that concerns what it gets, and shares its parcel with nobody
+ * from now on.
+ */
+void session_stand_alone(struct session *session);
+
+/*
+ * Queue the last line of a text that came from another client, without a copy, as a part of
+ * its parcel. It is counted as matched. False: it has to go by session_deliver(), and nothing
+ * is counted.
+ */
+bool session_pack(struct session *session, struct batch *batch, const struct batch_text *text,
+                  struct subscription_ref ref);
+
+/*
+ * Queue a line that came from another client (LF included). When its queue is full, older
+ * ones go, or it is cut off, as it wants it. It is counted as matched, and as what became
+ * of it. False: it is not open any more, and nothing is counted.
+ */
+bool session_deliver(struct session *session, const char *line, size_t nbytes,
+                     const struct output_mark *mark, output_pattern_fn *pattern_of,
+                     void *context);
 
 /*
  * Say "! BYE reason text", then close when all that is queued has gone. What the client is
@@ -110,8 +194,17 @@ bool session_deliver(struct session *session, const char *line, size_t nbytes);
  */
 void session_bye(struct session *session, const char *reason, const char *text);
 
+/* It is too slow: drop what can be dropped, and say "! BYE SLOW". */
+void session_cut(struct session *session, const char *why);
+
 /* No more lines of it are run; close when all that is queued has gone. */
 void session_close(struct session *session);
+
+/* No more lines of it are run; close when its work is done, too. */
+void session_end_input(struct session *session);
+
+/* LISTENING: is there anything that it still waits for? If not, say farewell, and close. */
+void session_finish_if_idle(struct session *session);
 
 /*
  * CLOSING, and all has gone: LINGERING, if it lingers. only_talking: and if it has sent
@@ -128,10 +221,13 @@ void session_fail(struct session *session, const char *why);
 /* Does it still get lines? Nothing comes behind the last word. */
 bool session_is_following(const struct session *session);
 
-/* Bytes that are queued. */
-size_t session_pending(const struct session *session);
+/* Is anything queued? */
+bool session_has_output(const struct session *session);
 
-/* May its next line be run? Not while its answers pile up, nor after its end. */
+/*
+ * May its next line be run? Not while its answers pile up, or one is awaited, or is not
+ * made yet; nor after its end.
+ */
 bool session_wants_input(const struct session *session);
 
 /* Nothing is left to do but to close it. */

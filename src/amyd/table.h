@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * table.h - a hash table of items that carry their own link and hash.
+ *
+ * It grows by a few buckets with each item, never all at once: no insert takes long.
  */
 #ifndef TABLE_H
 #define TABLE_H
@@ -17,7 +19,8 @@ struct table_item {
 /* Owner: whoever holds the storage. The items stay their owner's. */
 struct table {
 	struct table_item **buckets;
-	size_t nbuckets; /* a power of two */
+	size_t nbuckets;
+	size_t mask; /* 2^k - 1: there is room for 2^k, and at least half of that is used */
 	size_t n;
 };
 
@@ -37,5 +40,12 @@ void table_erase(struct table *table, struct table_item *item);
  */
 struct table_item *table_first(const struct table *table, uint64_t hash);
 struct table_item *table_next(const struct table_item *item);
+
+/*
+ * For whoever is about to look for several: ask memory for the buckets of all, then for
+ * the items there, so that the waiting is done once and not for each.
+ */
+void table_prefetch_bucket(const struct table *table, uint64_t hash);
+void table_prefetch_items(const struct table *table, uint64_t hash);
 
 #endif

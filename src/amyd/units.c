@@ -1,7 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdint.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "units.h"
+
+#define MAX_TIME_MS (INT64_C(3650) * 24 * 60 * 60 * 1000)
+
+/* How many digits the text begins with, and their value; 0: none, or too many. */
+static size_t
+parse_digits(const char *text, size_t nbytes, uint64_t *n)
+{
+	size_t i;
+
+	*n = 0;
+	for (i = 0; i < nbytes && text[i] >= '0' && text[i] <= '9'; i++) {
+		uint64_t digit = (uint64_t)(text[i] - '0');
+
+		if (*n > (UINT64_MAX - digit) / 10)
+			return 0;
+		*n = *n * 10 + digit;
+	}
+	return i;
+}
 
 /* The power of two that a suffix stands for; -1: it is none. */
 static int
@@ -20,21 +41,79 @@ suffix_shift(const char *suffix)
 int
 units_parse_size(const char *text, size_t *size)
 {
-	size_t n = 0;
-	int shift;
+	uint64_t n;
+	size_t ndigits = parse_digits(text, strlen(text), &n);
+	int shift = ndigits == 0 ? -1 : suffix_shift(text + ndigits);
 
-	if (*text < '0' || *text > '9')
-		return -1;
-	for (; *text >= '0' && *text <= '9'; text++) {
-		size_t digit = (size_t)(*text - '0');
-
-		if (n > (SIZE_MAX - digit) / 10)
-			return -1;
-		n = n * 10 + digit;
-	}
-	shift = suffix_shift(text);
 	if (shift == -1 || n > SIZE_MAX >> shift)
 		return -1;
-	*size = n << shift;
+	*size = (size_t)n << shift;
+	return 0;
+}
+
+static const struct unit {
+	const char *name;
+	int64_t ms;
+} time_units[] = {
+	{ "ms", 1 },
+	{ "s", 1000 },
+	{ "m", 60 * 1000 },
+	{ "h", 60 * 60 * 1000 },
+	{ "d", 24 * 60 * 60 * 1000 },
+};
+
+#define NTIME_UNITS (sizeof time_units / sizeof time_units[0])
+
+/* The milliseconds of a unit; 0: it is none. */
+static int64_t
+unit_ms(const char *unit, size_t nbytes)
+{
+	for (size_t i = 0; i < NTIME_UNITS; i++)
+		if (strlen(time_units[i].name) == nbytes &&
+		    memcmp(time_units[i].name, unit, nbytes) == 0)
+			return time_units[i].ms;
+	return 0;
+}
+
+int
+units_parse_time(const char *text, size_t nbytes, int64_t *ms)
+{
+	uint64_t n;
+	size_t ndigits = parse_digits(text, nbytes, &n);
+	int64_t unit;
+
+	if (ndigits == 0)
+		return -1;
+	unit = unit_ms(text + ndigits, nbytes - ndigits);
+	if (unit == 0 && (n > 0 || ndigits < nbytes))
+		return -1;
+	if (unit > 0 && n > (uint64_t)(MAX_TIME_MS / unit))
+		return -1;
+	*ms = (int64_t)n * unit;
+	return 0;
+}
+
+const char *
+units_format_time(int64_t ms, char text[UNITS_MAX_TIME])
+{
+	size_t i = NTIME_UNITS - 1;
+
+	if (ms == 0)
+		return "0";
+	while (ms % time_units[i].ms != 0)
+		i--;
+	snprintf(text, UNITS_MAX_TIME, "%" PRId64 "%s", ms / time_units[i].ms,
+	         time_units[i].name);
+	return text;
+}
+
+int
+units_parse_count(const char *text, size_t nbytes, uint64_t *n)
+{
+	uint64_t parsed;
+
+	if (nbytes == 0 || parse_digits(text, nbytes, &parsed) != nbytes)
+		return -1;
+	*n = parsed;
 	return 0;
 }

@@ -3,21 +3,7 @@
  * core.h - what a poller and its registrars share: the kernel and the table of
  * registrations.
  *
- * The whole state of a registration is one atomic word, so that whoever loses a race for
- * it learns so from a compare-and-swap:
- *
- *      register ──▶ OWNED ──rearm──▶ ARMING ──▶ ARMED      a thread has it | the kernel
- *                     ▲                 │          │
- *                     ├──── event ◀─────┴──────────┤
- *                     └──── take  ◀────────────────┘       deregister: OWNED ──▶ FREE
- *
- * ARMING lasts as long as the system call that arms: the event may come first, but
- * nobody can take, end and close the descriptor under that call. Each arming is a new
- * round: the thread that armed cannot take somebody else's later arming for its own, and
- * an event of an arming that was taken back does not count for the next one. The kernel
- * hands back a cookie of place, generation and round.
- *
- * tests/model/registration.pml checks all of this exhaustively.
+ * registration.h says what may be done with one.
  */
 #ifndef CORE_H
 #define CORE_H
@@ -25,10 +11,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "agenda.h"
 #include "amy.h"
 #include "kernel.h"
 
 #define CORE_INDEX_BITS 24
+#define CORE_INDEX_MASK ((1u << CORE_INDEX_BITS) - 1) /* itself no place: see KERNEL_ALARM */
 #define CORE_FIRST_SEGMENT_BITS 6
 #define CORE_SEGMENTS (CORE_INDEX_BITS - CORE_FIRST_SEGMENT_BITS + 1)
 
@@ -45,9 +33,9 @@ enum slot_state {
  * Owner: while free, whoever holds core.lock; then as its word says.
  */
 struct slot {
-	_Atomic uint64_t word; /* generation 32, round 29, known 1, state 2 bits */
+	_Atomic uint64_t word; /* generation 32, round 28, soft 1, known 1, state 2 bits */
 	void *data;            /* constant while registered */
-	int fd;                /* constant while registered */
+	int fd;                /* the same; of a soft one, its number in the agenda */
 	uint32_t next_free;    /* guarded by core.lock */
 };
 
@@ -63,21 +51,58 @@ struct core {
 	pthread_mutex_t lock;
 	uint32_t nslots;
 	uint32_t free_head; /* index + 1; 0: none */
+
+	/* guarded by soft_lock, which is taken before lock */
+	pthread_mutex_t soft_lock;
+	struct agenda agenda;
+	int64_t alarm_ns; /* what the kernel's alarm is set to; INT64_MAX: to nothing */
+	bool has_alarm;
 };
+
+/*
+ * Segment k holds the places from 64 << (k - 1) (k = 0: from 0) up to 64 << k. They never
+ * move, so that a place is found without a lock while the table grows.
+ */
+static inline unsigned
+segment_of(uint32_t index)
+{
+	uint32_t n = index >> CORE_FIRST_SEGMENT_BITS;
+
+	return n == 0 ? 0 : 32u - (unsigned)__builtin_clz(n);
+}
+
+static inline uint32_t
+segment_first(unsigned segment)
+{
+	return segment == 0 ? 0 : 1u << (CORE_FIRST_SEGMENT_BITS + segment - 1);
+}
+
+/* NULL: no registration ever had this place. */
+static inline struct slot *
+core_slot(struct core *core, uint32_t index)
+{
+	unsigned segment = segment_of(index);
+	struct slot *slots =
+	    atomic_load_explicit(&core->segments[segment], memory_order_acquire);
+
+	return slots == NULL ? NULL : &slots[index - segment_first(segment)];
+}
 
 /* One reference is the caller's. Errors: EMFILE, ENFILE, ENOMEM. */
 struct core *core_create(void);
 struct core *core_ref(struct core *core);
 void core_unref(struct core *core);
 
-/* A new registration, OWNED by the caller. Errors: ENOMEM, EMFILE. */
-int core_register(struct core *core, int fd, void *data, amy_id *id);
-int core_arm(struct core *core, amy_id id, unsigned interest);
-int core_take(struct core *core, amy_id id);
-int core_deregister(struct core *core, amy_id id);
+/* Places for as many registrations. Errors: ENOMEM. */
+int core_reserve(struct core *core, uint32_t n);
 
-/* An event arrived: true if it counts, and the registration is the caller's now. */
-bool core_fire(struct core *core, const struct kernel_event *event,
-               struct amy_notification *notification);
+/*
+ * core_add      a new one, OWNED, of a descriptor (flags 0) or SOFT. NULL: ENOMEM, EMFILE
+ * core_find     one that has not ended, and its word; NULL: EINVAL
+ * core_release  its place may be another's; its word says FREE
+ */
+struct slot *core_add(struct core *core, int fd, uint64_t flags, void *data, amy_id *id);
+struct slot *core_find(struct core *core, amy_id id, uint64_t *word);
+void core_release(struct core *core, struct slot *slot, amy_id id);
 
 #endif

@@ -1,58 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * floor_echo.c - the least that an echo server can do: one thread, level-triggered epoll,
- * read, write. It decodes nothing, and drops who does not read. What others are measured
- * against.
+ * floor_echo.c - the least that an echo server can do: level-triggered epoll, read, write.
+ * It decodes nothing, and drops who does not read. What others are measured against.
  *
- * usage: floor_echo PORTFILE    (the port that it listens on is written there)
+ * usage: floor_echo THREADS PORTFILE    (the port that it listens at is written there)
+ *
+ * Each thread has an epoll and clients of its own. The first one accepts, and deals the
+ * connections out in turn.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common.h"
+#include "listening.h"
+
 #define MAX_EVENTS 256
+#define MAX_THREADS 64
 
-static char buffer[65536];
-
-static int
-open_listener(void)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int on = 1;
-
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	if (fd == -1 || bind(fd, (struct sockaddr *)&address, sizeof address) == -1 ||
-	    listen(fd, 4096) == -1) {
-		perror("floor_echo: listen");
-		exit(1);
-	}
-	return fd;
-}
-
-static void
-write_port(int listener, const char *path)
-{
-	struct sockaddr_in address;
-	socklen_t length = sizeof address;
-	char aside[4096];
-	FILE *file;
-
-	getsockname(listener, (struct sockaddr *)&address, &length);
-	snprintf(aside, sizeof aside, "%s.new", path);
-	file = fopen(aside, "w");
-	if (file == NULL || fprintf(file, "%u\n", ntohs(address.sin_port)) < 0 ||
-	    fclose(file) != 0 || rename(aside, path) == -1) {
-		perror(path);
-		exit(1);
-	}
-}
+/* Constant once the threads run. */
+static int listener;
+static int epolls[MAX_THREADS];
+static unsigned nthreads;
 
 static void
 watch(int epoll, int fd)
@@ -64,34 +36,63 @@ watch(int epoll, int fd)
 }
 
 static void
-echo(int fd)
+accept_all(void)
 {
-	ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+	static unsigned next; /* the first thread's */
+	int fd;
 
-	if (n <= 0 || send(fd, buffer, (size_t)n, MSG_NOSIGNAL) != n)
+	while ((fd = listening_accept(listener)) != -1)
+		watch(epolls[next++ % nthreads], fd);
+}
+
+static void
+echo(int fd, char *buffer, size_t capacity)
+{
+	ssize_t n = recv(fd, buffer, capacity, 0);
+
+	if (n <= 0 || send(fd, buffer, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n)
 		close(fd);
+}
+
+/* epoll: the thread's own. */
+static void *
+run(void *epoll)
+{
+	static _Thread_local char buffer[65536];
+	struct epoll_event events[MAX_EVENTS];
+
+	for (;;) {
+		int n = epoll_wait(*(int *)epoll, events, MAX_EVENTS, -1);
+
+		for (int i = 0; i < n; i++)
+			if (events[i].data.fd == listener)
+				accept_all();
+			else
+				echo(events[i].data.fd, buffer, sizeof buffer);
+	}
+	return NULL;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct epoll_event events[MAX_EVENTS];
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-	int listener = open_listener();
+	pthread_t thread;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: floor_echo PORTFILE\n");
+	nthreads = argc == 3 ? (unsigned)strtoul(argv[1], NULL, 10) : 0;
+	if (nthreads < 1 || nthreads > MAX_THREADS) {
+		fprintf(stderr, "usage: floor_echo THREADS PORTFILE    (1 to %d threads)\n",
+		        MAX_THREADS);
 		return 64;
 	}
-	watch(epoll, listener);
-	write_port(listener, argv[1]);
-	for (;;) {
-		int n = epoll_wait(epoll, events, MAX_EVENTS, -1);
-
-		for (int i = 0; i < n; i++)
-			if (events[i].data.fd == listener)
-				watch(epoll, accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-			else
-				echo(events[i].data.fd);
+	listener = listening_open();
+	for (unsigned i = 0; i < nthreads; i++) {
+		epolls[i] = epoll_create1(EPOLL_CLOEXEC);
+		if (epolls[i] == -1 ||
+		    (i > 0 && pthread_create(&thread, NULL, run, &epolls[i]) != 0))
+			die("cannot start a thread");
 	}
+	watch(epolls[0], listener);
+	listening_tell(argv[2], &listener, 1);
+	run(&epolls[0]);
+	return 0;
 }

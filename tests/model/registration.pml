@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * registration.pml - the life of a registration, as src/libamy/core.c has it: one place in
+ * registration.pml - the life of a registration, as src/libamy/registration.c has it: one place in
  * the table, one descriptor number, both used again and again by several threads.
  *
  * Built as it is, spin must find nothing. Each of -DBUG_NO_ARMING, -DBUG_NO_ROUND,

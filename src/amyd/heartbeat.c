@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <stdio.h>
+
+#include "heartbeat.h"
+#include "log.h"
+
+SLIST_HEAD(heartbeat_list, heartbeat);
+
+static struct heartbeat_list all = SLIST_HEAD_INITIALIZER(all);
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void
+heartbeat_start(struct heartbeat *heartbeat, const char *name)
+{
+	snprintf(heartbeat->name, sizeof heartbeat->name, "%s", name);
+	pthread_setname_np(pthread_self(), heartbeat->name);
+	heartbeat_work(heartbeat);
+	pthread_mutex_lock(&lock);
+	SLIST_INSERT_HEAD(&all, heartbeat, link);
+	pthread_mutex_unlock(&lock);
+}
+
+void
+heartbeat_end(struct heartbeat *heartbeat)
+{
+	pthread_mutex_lock(&lock);
+	SLIST_REMOVE(&all, heartbeat, heartbeat, link);
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+look(struct heartbeat *heartbeat)
+{
+	unsigned count = atomic_load_explicit(&heartbeat->count, memory_order_relaxed);
+	bool was_stuck = heartbeat->is_stuck;
+
+	heartbeat->is_stuck = count % 2 == 1 && count == heartbeat->seen;
+	heartbeat->seen = count;
+	if (heartbeat->is_stuck && !was_stuck)
+		log_error("internal: %s is stuck: the watchdog is not fed", heartbeat->name);
+	else if (was_stuck && !heartbeat->is_stuck)
+		log_info("%s moves again", heartbeat->name);
+}
+
+bool
+heartbeats_all_move(void)
+{
+	struct heartbeat *heartbeat;
+	bool all_move = true;
+
+	pthread_mutex_lock(&lock);
+	SLIST_FOREACH(heartbeat, &all, link)
+	{
+		look(heartbeat);
+		all_move = all_move && !heartbeat->is_stuck;
+	}
+	pthread_mutex_unlock(&lock);
+	return all_move;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "report.h"
+
+/* So many rows are made at a time. */
+#define MAX_ROWS 64
+
+/* Of so many subscriptions a list tells, at most. */
+#define MAX_LISTED 100000
+
+#define MAX_ROW 1024
+
+/* ---- Rows ------------------------------------------------------------------------- */
+
+/*
+ * Rows on their way to a client, and the final line behind them. Owner: the output of its
+ * session.
+ */
+struct report {
+	struct output_source source;
+	struct view *view;
+	struct session *session;
+	bool (*rows)(struct report *report,
+	             struct amy_line_writer *writer); /* are there more? */
+	size_t place;                                 /* what it has come to */
+	size_t nrows;                                 /* that were made */
+	struct subscriptions_list list;
+	bool is_trace;
+	bool failed; /* ENOMEM */
+	size_t nsubject;
+	char head[PROTOCOL_MAX_HEAD]; /* of the final line */
+	char subject[SUBJECT_MAX_BYTES];
+};
+
+static void
+report_end(struct output_source *source)
+{
+	struct report *report = (struct report *)source; /* its first member */
+
+	subscriptions_list_free(&report->list);
+	free(report);
+}
+
+static void row(struct report *report, struct amy_line_writer *writer, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+row(struct report *report, struct amy_line_writer *writer, const char *format, ...)
+{
+	char text[MAX_ROW];
+	va_list arguments;
+	int n;
+
+	va_start(arguments, format);
+	n = vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	if (n >= MAX_ROW)
+		n = MAX_ROW - 1;
+	if (report->session->is_raw)
+		return;
+	if (amy_line_writer_put(writer, text, (size_t)n) == -1)
+		report->failed = true;
+	report->nrows++;
+}
+
+static void
+final(struct report *report, struct amy_line_writer *writer)
+{
+	size_t nrows = report->nrows;
+
+	row(report, writer, "%s+OK %zu%s", report->head, nrows,
+	    report->list.is_partial ? " partial" : "");
+}
+
+static bool
+report_more(struct output_source *source, struct amy_line_writer *writer)
+{
+	struct report *report = (struct report *)source;
+	bool is_more;
+
+	do /* those that have gone in the meantime leave no row */
+		is_more = report->rows(report, writer);
+	while (is_more && !report->failed && amy_line_writer_pending(writer, NULL) == 0);
+	if (!is_more)
+		final(report, writer);
+	if (report->failed)
+		session_fail(report->session, "out of memory");
+	return is_more && !report->failed;
+}
+
+/* NULL: ENOMEM. */
+static struct report *
+report_create(struct view *view, struct session *session, const struct amy_bytes *subject,
+              const char *tag, size_t ntag)
+{
+	struct report *report = calloc(1, sizeof *report);
+
+	if (report == NULL)
+		return NULL;
+	report->source = (struct output_source){ report_more, report_end };
+	report->view = view;
+	report->session = session;
+	report->nsubject = subject->nbytes;
+	if (subject->nbytes > 0)
+		memcpy(report->subject, subject->bytes, subject->nbytes);
+	protocol_write_tag(tag, ntag, report->head);
+	return report;
+}
+
+/* ---- WHO -------------------------------------------------------------------------- */
+
+static void
+client_row(struct report *report, struct amy_line_writer *writer,
+           const struct client_row *client)
+{
+	char text[CLIENTS_MAX_TEXT];
+	int64_t age_ms = view_now_ms(report->view) - client->since_ms;
+
+	row(report, writer, "* %s subs=%u queued=%u dropped=%" PRIu64 " seconds=%" PRId64,
+	    client_format(client, text), client->nsubscriptions, client->queued, client->ndropped,
+	    age_ms < 0 ? 0 : age_ms / 1000);
+}
+
+static bool
+rows_of_clients(struct report *report, struct amy_line_writer *writer)
+{
+	struct client_row clients[MAX_ROWS];
+	size_t n = clients_list(report->view->clients, &report->place, clients, MAX_ROWS);
+
+	for (size_t i = 0; i < n; i++)
+		client_row(report, writer, &clients[i]);
+	return n > 0;
+}
+
+/* One row for each client, whatever it follows. */
+static bool
+rows_of_followers(struct report *report, struct amy_line_writer *writer)
+{
+	const struct subscriptions_list *list = &report->list;
+	struct client_row client;
+	amy_id last = 0;
+
+	for (int i = 0; i < MAX_ROWS && report->place < list->n; report->place++) {
+		amy_id id = list->items[report->place].who.session;
+
+		if (id == last)
+			continue;
+		last = id;
+		if (clients_row(report->view->clients, id, &client)) {
+			client_row(report, writer, &client);
+			i++;
+		}
+	}
+	while (report->place < list->n && list->items[report->place].who.session == last)
+		report->place++;
+	return report->place < list->n;
+}
+
+bool
+report_who(struct view *view, struct session *session, const struct amy_bytes *pattern,
+           const char *tag, size_t ntag)
+{
+	struct report *report = report_create(view, session, pattern, tag, ntag);
+
+	if (report == NULL)
+		return false;
+	report->rows = pattern->nbytes == 0 ? rows_of_clients : rows_of_followers;
+	if (pattern->nbytes > 0 &&
+	    subscriptions_list(view->subscriptions, pattern->bytes, pattern->nbytes, MAX_LISTED,
+	                       &report->list) == -1) {
+		report_end(&report->source);
+		return false;
+	}
+	return session_put_source(session, &report->source);
+}
+
+/* ---- TRACE ------------------------------------------------------------------------ */
+
+static void
+rows_of_store(struct report *report, struct amy_line_writer *writer)
+{
+	struct router *router = report->view->router;
+	int section = history_section(router->history, report->subject, report->nsubject);
+	struct history_usage usage;
+
+	if (section >= 0) {
+		history_usage(router->history, (size_t)section, &usage);
+		row(report, writer, "* history %s", usage.name);
+	}
+	if (history_is_kept(router->history, report->subject, report->nsubject))
+		row(report, writer, "* kept");
+}
+
+static void
+rows_of_rules(struct report *report, struct amy_line_writer *writer)
+{
+	struct router *router = report->view->router;
+	uint64_t rules = rules_of_subject(router->rules, report->subject, report->nsubject);
+
+	for (size_t i = 0; rules != 0; i++, rules >>= 1) {
+		const struct conf_rule *rule = &router->conf->rules[i];
+		char regex[MAX_ROW / 4];
+
+		for (size_t t = 0; (rules & 1) && t < rule->ntargets; t++)
+			row(report, writer, "* rule %s to=%s%s%s", rule->name,
+			    rule->targets[t].text, rule->regex == NULL ? "" : " regex=",
+			    rule->regex == NULL ? ""
+			                        : log_escape(regex, sizeof regex, rule->regex,
+			                                     strlen(rule->regex)));
+	}
+}
+
+static void
+follower_row(struct report *report, struct amy_line_writer *writer,
+             const struct subscriptions_item *item)
+{
+	struct client_row client;
+	char text[CLIENTS_MAX_TEXT];
+	const char *group = item->group == 0 ? NULL : report->list.texts + item->group;
+
+	if (!clients_row(report->view->clients, item->who.session, &client))
+		return;
+	row(report, writer, "* reader %s pat=%s%s%s", client_format(&client, text),
+	    report->list.texts + item->pattern,
+	    group == NULL ? "" : " group=", group == NULL ? "" : group);
+}
+
+static bool
+rows_of_trace(struct report *report, struct amy_line_writer *writer)
+{
+	if (report->place == 0) {
+		rows_of_store(report, writer);
+		rows_of_rules(report, writer);
+	}
+	for (int i = 0; i < MAX_ROWS && report->place < report->list.n; i++)
+		follower_row(report, writer, &report->list.items[report->place++]);
+	return report->place < report->list.n;
+}
+
+bool
+report_trace(struct view *view, struct session *session, const struct amy_bytes *subject,
+             const char *tag, size_t ntag)
+{
+	struct report *report = report_create(view, session, subject, tag, ntag);
+
+	if (report == NULL)
+		return false;
+	report->rows = rows_of_trace;
+	if (subscriptions_list(view->subscriptions, subject->bytes, subject->nbytes, MAX_LISTED,
+	                       &report->list) == -1) {
+		report_end(&report->source);
+		return false;
+	}
+	return session_put_source(session, &report->source);
+}
+
+/* ---- STATS ------------------------------------------------------------------------ */
+
+static void stat_row(struct report *report, struct amy_line_writer *writer, uint64_t value,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* "* name value", if the name begins as is asked for. */
+static void
+stat_row(struct report *report, struct amy_line_writer *writer, uint64_t value,
+         const char *format, ...)
+{
+	char name[MAX_ROW / 2];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(name, sizeof name, format, arguments);
+	va_end(arguments);
+	if (strncmp(name, report->subject, report->nsubject) == 0)
+		row(report, writer, "* %s %" PRIu64, name, value);
+}
+
+static void
+rows_of_counters(struct report *report, struct amy_line_writer *writer)
+{
+	const struct router *router = report->view->router;
+
+	for (int stat = 0; stat < STAT_COUNT; stat++) {
+		uint64_t sum = 0;
+
+		for (unsigned i = 0; i <= router->nhandlers; i++)
+			sum += stats_get(&router->stats[i], (enum stats_counter)stat);
+		stat_row(report, writer, sum, "%s", stats_names[stat]);
+	}
+}
+
+static void
+rows_of_tables(struct report *report, struct amy_line_writer *writer)
+{
+	struct router *router = report->view->router;
+	int64_t age_ms = view_now_ms(report->view) - router->since_ms;
+
+	stat_row(report, writer, (uint64_t)(age_ms / 1000), "server.seconds");
+	stat_row(report, writer, router->nhandlers, "server.handlers");
+	stat_row(report, writer, clients_count(router->clients), "clients.connected");
+	stat_row(report, writer, clients_count_names(router->clients), "clients.named");
+	stat_row(report, writer, subscriptions_count(router->subscriptions), "subscriptions");
+}
+
+static void
+rows_of_history(struct report *report, struct amy_line_writer *writer)
+{
+	struct history *history = report->view->router->history;
+	struct history_usage usage;
+	uint64_t head;
+
+	history_lock(history);
+	head = history_head(history);
+	history_unlock(history);
+	stat_row(report, writer, head, "history.seq");
+	history_kept_usage(history, &usage);
+	stat_row(report, writer, usage.nlines, "kept.lines");
+	stat_row(report, writer, usage.nbytes, "kept.bytes");
+	for (size_t i = 0; i < history_nsections(history); i++) {
+		history_usage(history, i, &usage);
+		stat_row(report, writer, usage.nlines, "history.%s.lines", usage.name);
+		stat_row(report, writer, usage.nbytes, "history.%s.bytes", usage.name);
+		stat_row(report, writer, usage.nforgotten, "history.%s.forgotten", usage.name);
+	}
+}
+
+static void
+rows_of_sink(struct report *report, struct amy_line_writer *writer, const struct sink *sink)
+{
+	const char *rule = sink_rule(sink)->name, *target = sink_target(sink)->text;
+	struct sink_usage usage;
+
+	sink_usage((struct sink *)sink, &usage);
+	stat_row(report, writer, usage.nput, "rule.%s.%s.put", rule, target);
+	stat_row(report, writer, usage.nwritten, "rule.%s.%s.written", rule, target);
+	stat_row(report, writer, usage.nqueued, "rule.%s.%s.queued", rule, target);
+	stat_row(report, writer, usage.ndropped, "rule.%s.%s.dropped", rule, target);
+}
+
+static bool
+rows_of_stats(struct report *report, struct amy_line_writer *writer)
+{
+	const struct router *router = report->view->router;
+
+	rows_of_tables(report, writer);
+	rows_of_counters(report, writer);
+	rows_of_history(report, writer);
+	for (size_t i = 0; i < router->conf->nrules; i++)
+		for (size_t t = 0; t < router->conf->rules[i].ntargets; t++)
+			if (router->sinks[i][t] != NULL)
+				rows_of_sink(report, writer, router->sinks[i][t]);
+	return false;
+}
+
+bool
+report_stats(struct view *view, struct session *session, const struct amy_bytes *prefix,
+             const char *tag, size_t ntag)
+{
+	struct report *report = report_create(view, session, prefix, tag, ntag);
+
+	if (report == NULL)
+		return false;
+	report->rows = rows_of_stats;
+	return session_put_source(session, &report->source);
+}

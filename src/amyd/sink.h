@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sink.h - lines that wait for a target of a rule: a file, syslog, a TCP connection.
+ *
+ * Each has a bounded queue of its own. Past it the oldest lines go; they are counted, and
+ * it is logged, not more than once in ten seconds for each target.
+ */
+#ifndef SINK_H
+#define SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include "conf.h"
+#include "publication.h"
+
+struct sink;
+
+/* Tell the reader that there is something: called with no lock held, by whoever puts. */
+typedef void sink_wake_fn(struct sink *sink);
+
+/*
+ * What waits, and what became of the rest: nput == nwritten + ndropped + nqueued, always.
+ * A line that was taken, and of which nothing was said since, is among nqueued.
+ */
+struct sink_usage {
+	uint64_t nput, nwritten, ndropped, nqueued;
+	size_t nbytes; /* of memory, of the lines that were not taken */
+};
+
+/*
+ * One target of a rule. Any thread puts; one reader takes.
+ * Owner: whoever created it, until sink_destroy().
+ */
+
+/* The rule and the target are borrowed. NULL: ENOMEM. */
+struct sink *sink_create(const struct conf_rule *rule, const struct conf_target *target,
+                         sink_wake_fn *wake, void *context);
+
+/* What waits is dropped, and that is logged. NULL is fine. */
+void sink_destroy(struct sink *sink);
+
+const struct conf_rule *sink_rule(const struct sink *sink);
+const struct conf_target *sink_target(const struct sink *sink);
+void *sink_context(const struct sink *sink);
+
+/*
+ * Queue a line; publication is a copy, of which the sink takes a reference. Never waits.
+ * Wakes the reader if it was told that there was nothing, or has not asked yet. Returns how
+ * many older lines were dropped for it; 1, too, if there is no memory, and it is dropped
+ * itself. Any thread.
+ */
+uint64_t sink_put(struct sink *sink, struct publication *publication);
+
+/* The oldest line, and the reference; NULL: there is none, and the next one wakes. */
+struct publication *sink_take(struct sink *sink);
+
+/* A line that was taken is where it was to go; or it is not, and is counted as dropped. */
+void sink_wrote(struct sink *sink, uint64_t n);
+void sink_lost(struct sink *sink, uint64_t n);
+
+/* Any thread. */
+void sink_usage(struct sink *sink, struct sink_usage *usage);
+
+/*
+ * Lines that were taken to be written in one go, each with its LF, the first one perhaps in
+ * part. All zero: there are none. Owner: the reader.
+ */
+#define SINK_BATCH_LINES 256
+#define SINK_BATCH_BYTES 65536 /* what is over it is part of one line */
+#define SINK_BATCH_PIECES (2 * SINK_BATCH_LINES)
+
+struct sink_batch {
+	struct publication *lines[SINK_BATCH_LINES];
+	unsigned first, n;
+	size_t gone; /* bytes of the first line that are written already */
+};
+
+/* Take lines, if it has none. False: it has none now either, and the next one wakes. */
+bool sink_batch_fill(struct sink_batch *batch, struct sink *sink);
+
+/* What is to be written; returns how many pieces. */
+int sink_batch_pieces(const struct sink_batch *batch, struct iovec pieces[SINK_BATCH_PIECES]);
+
+/* So many bytes were written. Returns how many lines came to their end by that. */
+unsigned sink_batch_wrote(struct sink_batch *batch, struct sink *sink, size_t nbytes);
+
+/* Where they were written to is gone: what is left is written again from its beginning. */
+void sink_batch_rewind(struct sink_batch *batch);
+
+/* The first line is lost; or all are of which nothing was written yet. */
+void sink_batch_lose_first(struct sink_batch *batch, struct sink *sink);
+void sink_batch_lose_rest(struct sink_batch *batch, struct sink *sink);
+
+/* Let go of all. Nothing is counted: they stay among what waits. */
+void sink_batch_fini(struct sink_batch *batch);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "log.h"
+#include "units.h"
+#include "watch.h"
+
+/* So often in the time after which a client is ended, but not more often than that. */
+#define LOOKS 8
+#define MIN_LOOK_MS 10
+
+#define NEVER INT64_MAX
+
+/* Differences of such times are right as long as they are shorter than 49 days. */
+static uint32_t
+short_time(int64_t ms)
+{
+	return (uint32_t)ms;
+}
+
+static int64_t
+look_ms(int64_t time_ms)
+{
+	return time_ms / LOOKS < MIN_LOOK_MS ? MIN_LOOK_MS : time_ms / LOOKS;
+}
+
+/* Whoever only reads has no lines that count. */
+static bool
+has_line_time(const struct session *session)
+{
+	return session->listener->line_ms > 0 && session->listener->mode != CONF_MODE_SUBSCRIBE;
+}
+
+/* Tell it why, and count it. */
+static void
+end_client(struct view *view, struct session *session, enum stats_counter stat,
+           const char *reason, const char *option, int64_t ms)
+{
+	char time[UNITS_MAX_TIME], text[64];
+
+	snprintf(text, sizeof text, "%s=%s", option, units_format_time(ms, time));
+	stats_add(view->stats, stat, 1);
+	session_bye(session, reason, text);
+	view_mark_dirty(view, session);
+}
+
+static void
+look_at_activity(struct view *view, struct session *session, uint32_t now)
+{
+	int64_t idle_ms = session->listener->idle_ms;
+	char name[SESSION_MAX_NAME];
+
+	if (session->is_active) {
+		session->is_active = false;
+		session->active_since_ms = now;
+	} else if ((uint32_t)(now - session->active_since_ms) >= idle_ms) {
+		log_debug("%s is ended: idle_time is over", session_name(session, name));
+		end_client(view, session, STAT_CLIENTS_IDLE, "IDLE", "idle_time", idle_ms);
+	}
+}
+
+/* What is there and is not read yet, or not run yet, is not the client's fault. */
+static void
+look_at_line(struct view *view, struct session *session, uint32_t now)
+{
+	int64_t line_ms = session->listener->line_ms;
+	char name[SESSION_MAX_NAME];
+
+	if (!session_wants_input(session) || amy_line_reader_has_line(&session->reader)) {
+		session->line_since_ms = now;
+	} else if ((uint32_t)(now - session->line_since_ms) >= line_ms) {
+		log_warning("%s is ended: a line that it began has not come to its end: raise "
+		            "line_time if it may take longer",
+		            session_name(session, name));
+		end_client(view, session, STAT_CLIENTS_LINE_TIME, "SLOW", "line_time", line_ms);
+	}
+}
+
+/* Returns when it is to be looked at again, in ms from now; NEVER: as far as is known. */
+static int64_t
+look_at(struct view *view, struct session *session)
+{
+	uint32_t now = short_time(view_now_ms(view));
+	int64_t next_ms = NEVER;
+
+	if (session->is_in_line && session->state == SESSION_OPEN && has_line_time(session)) {
+		look_at_line(view, session, now);
+		next_ms = look_ms(session->listener->line_ms);
+	}
+	if (session->listener->idle_ms > 0 && session_is_following(session)) {
+		look_at_activity(view, session, now);
+		if (look_ms(session->listener->idle_ms) < next_ms)
+			next_ms = look_ms(session->listener->idle_ms);
+	}
+	return next_ms;
+}
+
+static void
+look_at_all(struct timer *timer, void *context)
+{
+	struct view *view = context;
+	int64_t next_ms = NEVER;
+
+	for (size_t i = 0; i < view->nslots; i++) {
+		struct session *session = view->sessions[i];
+		int64_t ms = session == NULL ? NEVER : look_at(view, session);
+
+		if (ms < next_ms)
+			next_ms = ms;
+	}
+	if (next_ms < NEVER) /* it was set just now: there is room for it */
+		timers_set(&view->timers, timer, view_now_ms(view) + next_ms, look_at_all);
+}
+
+/* Look at all in that time at the latest. */
+static int
+look_within(struct watch *watch, struct view *view, int64_t ms)
+{
+	int64_t at_ms = view_now_ms(view) + ms;
+
+	if (watch->timer.place != 0 && watch->timer.at_ms <= at_ms)
+		return 0;
+	return timers_set(&view->timers, &watch->timer, at_ms, look_at_all);
+}
+
+int
+watch_start(struct watch *watch, struct view *view, struct session *session)
+{
+	if (session->listener->idle_ms == 0)
+		return 0;
+	return look_within(watch, view, look_ms(session->listener->idle_ms));
+}
+
+int
+watch_line(struct watch *watch, struct view *view, struct session *session, bool is_new)
+{
+	bool was_in_line = session->is_in_line;
+
+	session->is_in_line = !amy_line_reader_is_empty(&session->reader);
+	if (!session->is_in_line || !has_line_time(session))
+		return 0;
+	if (was_in_line && !is_new)
+		return 0;
+	session->line_since_ms = short_time(view_now_ms(view));
+	return look_within(watch, view, look_ms(session->listener->line_ms));
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clients that are quiet, and lines that do not end. Time stands still but for pass().
+ */
+#include "two_handlers.h"
+
+#include "watch.h"
+
+enum { IDLE_MS = 8000, LINE_MS = 800 };
+
+static struct watch watches[NVIEWS];
+
+static void
+start(int64_t idle_ms, int64_t line_ms)
+{
+	memset(watches, 0, sizeof watches);
+	listener.mode = CONF_MODE_COMMAND;
+	listener.idle_ms = idle_ms;
+	listener.line_ms = line_ms;
+	start_router();
+}
+
+static void
+end(void)
+{
+	for (unsigned i = 0; i < NVIEWS; i++)
+		timers_cancel(&views[i].timers, &watches[i].timer);
+	end_router();
+}
+
+static struct watch *
+watch_of(const struct visitor *visitor)
+{
+	return &watches[visitor->view->handler];
+}
+
+static struct visitor *
+come(unsigned view)
+{
+	struct visitor *visitor = make_visitor(view);
+
+	MUST(watch_start(watch_of(visitor), visitor->view, visitor->session) == 0);
+	return visitor;
+}
+
+/* What a handler does with bytes that have come, but that lines are not run. */
+static void
+send_bytes(struct visitor *visitor, const char *bytes)
+{
+	struct session *session = visitor->session;
+	struct amy_bytes line;
+	bool is_new = false;
+
+	session->is_active = true;
+	amy_line_reader_feed(&session->reader, bytes, strlen(bytes));
+	while (amy_line_reader_next(&session->reader, &line) != 0)
+		is_new = true;
+	MUST(watch_line(watch_of(visitor), visitor->view, session, is_new) == 0);
+}
+
+/* In steps, as a handler that has other timers, too. */
+static void
+pass_slowly(int64_t ms)
+{
+	for (; ms > 0; ms -= 20)
+		pass(20);
+}
+
+static bool
+is_here(const struct visitor *visitor)
+{
+	return session_is_following(visitor->session);
+}
+
+static void
+must_hear(struct visitor *visitor, const char *words)
+{
+	char buffer[256];
+	ssize_t n;
+
+	settle();
+	n = read(visitor->fd, buffer, sizeof buffer - 1);
+	MUST(n >= 0);
+	buffer[n] = '\0';
+	MUST(strcmp(buffer, words) == 0);
+}
+
+START_TEST(quiet_client_is_ended_after_idle_time)
+{
+	struct visitor *visitor;
+
+	start(IDLE_MS, 0);
+	visitor = come(0);
+	pass_slowly(IDLE_MS);
+	MUST(is_here(visitor));
+	pass_slowly(IDLE_MS / 4 + 20);
+	MUST(!is_here(visitor));
+	must_hear(visitor, "! BYE IDLE idle_time=8s\n");
+	MUST(counted(STAT_CLIENTS_IDLE) == 1);
+	end();
+}
+END_TEST
+
+START_TEST(client_that_speaks_is_not_idle)
+{
+	struct visitor *visitor;
+
+	start(IDLE_MS, 0);
+	visitor = come(0);
+	for (int i = 0; i < 20; i++) {
+		pass_slowly(IDLE_MS * 3 / 4);
+		MUST(is_here(visitor));
+		send_bytes(visitor, "PING\n");
+	}
+	pass_slowly(IDLE_MS * 5 / 4 + 20);
+	MUST(!is_here(visitor));
+	end();
+}
+END_TEST
+
+START_TEST(client_that_takes_what_it_is_sent_is_not_idle)
+{
+	struct visitor *visitor;
+	const struct amy_bytes line = { "MSG a x", 7 };
+	char buffer[64];
+
+	start(IDLE_MS, 0);
+	visitor = come(1);
+	for (int i = 0; i < 20; i++) {
+		pass_slowly(IDLE_MS * 3 / 4);
+		MUST(is_here(visitor));
+		session_answer(visitor->session, &line, 1);
+		view_mark_dirty(visitor->view, visitor->session);
+		settle();
+		MUST(read(visitor->fd, buffer, sizeof buffer) == 8);
+	}
+	pass_slowly(IDLE_MS * 5 / 4 + 20);
+	MUST(!is_here(visitor));
+	end();
+}
+END_TEST
+
+START_TEST(idle_client_is_ended_whoever_else_is_busy)
+{
+	struct visitor *idle, *busy;
+
+	start(IDLE_MS, 0);
+	idle = come(0);
+	busy = come(0);
+	for (int i = 0; i < 10; i++) {
+		pass_slowly(IDLE_MS / 8);
+		send_bytes(busy, "PING\n");
+	}
+	pass(20);
+	MUST(!is_here(idle));
+	MUST(is_here(busy));
+	end();
+}
+END_TEST
+
+START_TEST(without_idle_time_nobody_is_looked_at)
+{
+	struct visitor *visitor;
+
+	start(0, LINE_MS);
+	visitor = come(0);
+	send_bytes(visitor, "PING\n");
+	MUST(views[0].timers.n == 0);
+	pass(INT64_C(1000) * 24 * 3600 * 1000);
+	MUST(is_here(visitor));
+	end();
+}
+END_TEST
+
+START_TEST(line_that_does_not_end_ends_its_client)
+{
+	struct visitor *visitor;
+
+	start(0, LINE_MS);
+	visitor = come(0);
+	send_bytes(visitor, "PI");
+	pass_slowly(LINE_MS - 20);
+	MUST(is_here(visitor));
+	pass_slowly(LINE_MS / 8 + 40);
+	MUST(!is_here(visitor));
+	must_hear(visitor, "! BYE SLOW line_time=800ms\n");
+	MUST(counted(STAT_CLIENTS_LINE_TIME) == 1);
+	end();
+}
+END_TEST
+
+START_TEST(trickle_does_not_help)
+{
+	struct visitor *visitor;
+	int n = 0;
+
+	start(0, LINE_MS);
+	visitor = come(0);
+	for (; is_here(visitor); n++) {
+		MUST(n < 100);
+		send_bytes(visitor, "x");
+		pass(20);
+	}
+	MUST(n >= LINE_MS / 20);
+	end();
+}
+END_TEST
+
+START_TEST(line_that_ends_in_time_makes_room_for_the_next)
+{
+	struct visitor *visitor;
+
+	start(0, LINE_MS);
+	visitor = come(0);
+	send_bytes(visitor, "PI");
+	for (int i = 0; i < 20; i++) {
+		pass_slowly(LINE_MS * 3 / 4);
+		MUST(is_here(visitor));
+		send_bytes(visitor, "NG\nPI"); /* one ends, and another one begins */
+	}
+	pass_slowly(LINE_MS * 3 / 4);
+	send_bytes(visitor, "NG\n");
+	pass_slowly(10 * LINE_MS);
+	MUST(is_here(visitor));
+	MUST(views[0].timers.n == 0);
+	end();
+}
+END_TEST
+
+START_TEST(line_that_is_dropped_has_no_more_time)
+{
+	struct visitor *visitor;
+
+	start(0, LINE_MS);
+	listener.max_line = 3;
+	visitor = come(0);
+	listener.max_line = 65536;
+	send_bytes(visitor, "12345678");
+	pass_slowly(2 * LINE_MS);
+	MUST(!is_here(visitor));
+	end();
+}
+END_TEST
+
+START_TEST(client_that_is_not_read_from_has_time)
+{
+	struct visitor *visitor;
+
+	start(0, LINE_MS);
+	visitor = come(0);
+	send_bytes(visitor, "PI");
+	visitor->session->is_waiting = true;
+	pass_slowly(10 * LINE_MS);
+	MUST(is_here(visitor));
+	visitor->session->is_waiting = false;
+	pass_slowly(LINE_MS / 2);
+	MUST(is_here(visitor));
+	pass_slowly(LINE_MS);
+	MUST(!is_here(visitor));
+	end();
+}
+END_TEST
+
+START_TEST(line_of_a_reader_may_take_for_ever)
+{
+	struct visitor *visitor;
+
+	start(0, LINE_MS);
+	listener.mode = CONF_MODE_SUBSCRIBE;
+	visitor = come(0);
+	send_bytes(visitor, "x");
+	MUST(views[0].timers.n == 0);
+	pass_slowly(10 * LINE_MS);
+	MUST(is_here(visitor));
+	end();
+}
+END_TEST
+
+START_TEST(time_may_be_near_the_end_of_32_bits)
+{
+	struct visitor *visitor, *other;
+
+	start(IDLE_MS, LINE_MS);
+	set_time(((INT64_C(1) << 32) * 5) - LINE_MS / 2);
+	visitor = come(0);
+	other = come(1);
+	send_bytes(visitor, "PI");
+	pass_slowly(LINE_MS - 20);
+	MUST(is_here(visitor));
+	pass_slowly(LINE_MS / 4);
+	MUST(!is_here(visitor));
+	MUST(is_here(other));
+	pass_slowly(IDLE_MS - 2 * LINE_MS);
+	MUST(is_here(other));
+	pass_slowly(IDLE_MS);
+	MUST(!is_here(other));
+	end();
+}
+END_TEST
+
+START_TEST(handler_looks_a_few_times_in_the_shortest_time)
+{
+	struct visitor *visitor;
+	int64_t began_ms;
+	int nlooks = 0;
+
+	start(IDLE_MS, LINE_MS);
+	visitor = come(0);
+	began_ms = now_ms;
+	while (now_ms < began_ms + IDLE_MS) {
+		int next_ms = timers_next_ms(&views[0].timers, now_ms);
+
+		MUST(next_ms > 0);
+		visitor->session->is_active = true;
+		pass(next_ms);
+		nlooks++;
+	}
+	MUST(nlooks == 8);
+	send_bytes(visitor, "PI");
+	MUST(timers_next_ms(&views[0].timers, now_ms) <= LINE_MS / 8);
+	end();
+}
+END_TEST
+
+START_TEST(without_memory_it_cannot_be_watched)
+{
+	struct visitor *visitor;
+
+	start(IDLE_MS, 0);
+	visitor = make_visitor(0);
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	MUST(watch_start(watch_of(visitor), visitor->view, visitor->session) == -1);
+	MUST(errno == ENOMEM);
+	MUST(fault_clear());
+	MUST(watch_start(watch_of(visitor), visitor->view, visitor->session) == 0);
+	end();
+}
+END_TEST
+
+int
+main(void)
+{
+	return RUN_SUITE("watch",
+	    quiet_client_is_ended_after_idle_time,
+	    client_that_speaks_is_not_idle,
+	    client_that_takes_what_it_is_sent_is_not_idle,
+	    idle_client_is_ended_whoever_else_is_busy,
+	    without_idle_time_nobody_is_looked_at,
+	    line_that_does_not_end_ends_its_client,
+	    trickle_does_not_help,
+	    line_that_ends_in_time_makes_room_for_the_next,
+	    line_that_is_dropped_has_no_more_time,
+	    client_that_is_not_read_from_has_time,
+	    line_of_a_reader_may_take_for_ever,
+	    time_may_be_near_the_end_of_32_bits,
+	    handler_looks_a_few_times_in_the_shortest_time,
+	    without_memory_it_cannot_be_watched);
+}
