@@ -1605,6 +1605,13 @@ send_to_all(void)
 	wait_for_finals();
 }
 
+/* Clients that came and went, or will: one that has left may not even be accepted yet. */
+static uint64_t
+nvisitors(void)
+{
+	return totals.connections - NSTEADY;
+}
+
 /*
  * Nobody is there but the steady ones, and nothing is on its way any more: through several
  * rounds, in each of which every handler was heard of, nothing has changed.
@@ -1616,10 +1623,11 @@ come_to_rest(void)
 	struct stats last, stats = { 0 };
 	unsigned nquiet = 0;
 
-	while ((stats = ask_for("WHO")).nclients != NSTEADY) {
+	while (totals.ups < nvisitors() || (stats = ask_for("WHO")).nclients != NSTEADY) {
 		if (now_ms() > deadline)
-			die("%" PRIu64 " clients are there, not the %zu steady ones", stats.nclients,
-			    NSTEADY);
+			die("%" PRIu64 " clients are there, not the %zu steady ones; of %" PRIu64
+			    " others, %" PRIu64 " came",
+			    stats.nclients, NSTEADY, nvisitors(), totals.ups);
 		send_to_all();
 	}
 	last = ask_for("STATS lines.");
@@ -1698,9 +1706,9 @@ check_streams(void)
 			check_stream(id, place);
 		check_will(id);
 	}
-	if (totals.ups != totals.downs)
-		die("%" PRIu64 " clients came, and %" PRIu64 " left, says the daemon", totals.ups,
-		    totals.downs);
+	if (totals.ups != nvisitors() || totals.downs != nvisitors())
+		die("of %" PRIu64 " clients %" PRIu64 " came and %" PRIu64 " left, says the daemon",
+		    nvisitors(), totals.ups, totals.downs);
 }
 
 /* See above, what is checked. */
