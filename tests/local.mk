@@ -273,6 +273,8 @@ e2e_tests = \
 	%D%/e2e_lease.sh \
 	%D%/e2e_conf.sh \
 	%D%/e2e_signals.sh \
+	%D%/e2e_reload.sh \
+	%D%/e2e_reload_load.sh \
 	%D%/e2e_systemd.sh \
 	%D%/e2e_limits.sh \
 	%D%/e2e_rates.sh \
@@ -289,12 +291,13 @@ e2e_tests = \
 	%D%/e2e_amybench.sh
 
 check_PROGRAMS += %D%/peer
-check_PROGRAMS += %D%/storm
+check_PROGRAMS += %D%/storm %D%/reloads
 dist_check_SCRIPTS += $(e2e_tests)
 TESTS += $(e2e_tests)
 EXTRA_DIST += %D%/lib.sh
 
 %C%_peer_SOURCES = %D%/peer.c
+%C%_reloads_SOURCES = %D%/reloads.c
 %C%_storm_SOURCES = %D%/storm.c
 
 # Checks of the tree: what the documents say is so.

@@ -133,11 +133,14 @@ struct options {
 	size_t nclients;
 	uint64_t nlines;
 	unsigned nseconds; /* 0: nlines decides */
+	bool until_told;   /* SIGTERM does, once for each part */
 	uint64_t seed;
 	const char *host;
 	unsigned port, steady_port;
 	bool may_be_cut;
 };
+
+static volatile sig_atomic_t is_told;
 
 static struct options options = { .nclients = 64, .nlines = 40000, .seed = 1 };
 
@@ -721,6 +724,16 @@ check_steady(struct connection *connection, struct word subject, const struct la
 	totals.copies += plan->kind == STEADY_COPY;
 }
 
+/* A client of a listener that is none of ours. */
+static bool
+is_of_others(struct word text)
+{
+	while (text.n > 0)
+		if (starts(next_word(&text), "listener=other"))
+			return true;
+	return false;
+}
+
 /* The daemon's own lines. */
 static void
 take_news(struct connection *connection, struct word subject, struct word text, struct word line)
@@ -730,6 +743,8 @@ take_news(struct connection *connection, struct word subject, struct word text, 
 	if (!equals(subject, "_amyd.undelivered") && !starts(text, "id=") && !starts(text, "rule="))
 		complain(connection, line, "the line does not say of whom it is");
 	totals.news++;
+	if (is_of_others(text))
+		return;
 	totals.ups += equals(subject, "_amyd.client.up");
 	totals.downs += equals(subject, "_amyd.client.down");
 }
@@ -994,7 +1009,7 @@ take_row(struct connection *connection, struct word line)
 		stats_row.queued = value;
 	else if (starts(name, "lines.dropped."))
 		stats_row.dropped += value;
-	else if (starts(name, "id="))
+	else if (starts(name, "id=") && !is_of_others(rest))
 		stats_row.nclients++;
 }
 
@@ -1764,12 +1779,12 @@ rage(uint64_t nlines, unsigned nmilliseconds)
 	totals.matched = totals.nobody = totals.copies = totals.news = 0;
 	for (size_t i = 0; i < options.nclients; i++)
 		clients[i].nlines_left =
-		    nmilliseconds > 0 ? UINT64_MAX
+		    nmilliseconds > 0 || options.until_told ? UINT64_MAX
 		                      : nlines / options.nclients + (i < nlines % options.nclients);
-	is_ending = false;
+	is_ending = is_told = false;
 	do {
 		turn();
-		if (now_ms() >= end)
+		if (is_told || now_ms() >= end)
 			is_ending = true;
 		if (!is_ending) {
 			is_ending = true;
@@ -1824,11 +1839,12 @@ static const char help[] =
     "    history NAME { match = \"h.>\"  lines = 500 }\n"
     "    rule NAME { match = \"r.>\"  to = {\"subject:copy\"} }\n"
     "\n"
-    "and no other clients.\n"
+    "and no other clients, but of listeners whose name begins with \"other\".\n"
     "\n"
     "  --clients N      that come and go; 64 if it is not said\n"
     "  --lines N        that they send in all; 40000 if it is not said\n"
     "  --seconds S      go on for so long instead\n"
+    "  --until-told     go on until SIGTERM; and, in the second part, until the next one\n"
     "  --seed N         what they do; 1 if it is not said\n"
     "  --steady-port N  of a listener for those that watch, whose queue is larger\n"
     "  --may-be-cut     slow_time is short: whoever does not read may be told ! BYE SLOW\n";
@@ -1837,6 +1853,7 @@ static const struct option long_options[] = {
 	{ "clients", required_argument, NULL, 'c' },
 	{ "lines", required_argument, NULL, 'l' },
 	{ "seconds", required_argument, NULL, 's' },
+	{ "until-told", no_argument, NULL, 'u' },
 	{ "seed", required_argument, NULL, 'S' },
 	{ "steady-port", required_argument, NULL, 'p' },
 	{ "may-be-cut", no_argument, NULL, 'b' },
@@ -1862,6 +1879,7 @@ set_option(int letter)
 	case 'c': options.nclients = (size_t)number(optarg, MAX_CLIENTS); return;
 	case 'l': options.nlines = number(optarg, UINT32_MAX); return;
 	case 's': options.nseconds = (unsigned)number(optarg, 86400); return;
+	case 'u': options.until_told = true; return;
 	case 'S': options.seed = number(optarg, UINT32_MAX); return;
 	case 'p': options.steady_port = (unsigned)number(optarg, 65535); return;
 	case 'b': options.may_be_cut = true; return;
@@ -1873,12 +1891,20 @@ set_option(int letter)
 	exit(2);
 }
 
+static void
+be_told(int number)
+{
+	(void)number;
+	is_told = true;
+}
+
 int
 main(int argc, char **argv)
 {
 	int letter;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, be_told);
 	while ((letter = getopt_long(argc, argv, "+", long_options, NULL)) != -1)
 		set_option(letter);
 	if (argc - optind != 2) {
