@@ -75,6 +75,7 @@ may_be_told(const struct door *door)
 		return true;
 	case CONF_MODE_PUBLISH:
 	case CONF_MODE_SUBSCRIBE:
+	case CONF_MODE_HTTP:
 		return false;
 	}
 	return false;
@@ -448,6 +449,8 @@ register_doors(struct accept_thread *thread)
 		door->listener = &listeners->items[i];
 		door->first = first_door(thread, i);
 		door->rate_until_ms = -EPISODE_MS;
+		if (door->listener->conf->mode == CONF_MODE_HTTP)
+			continue; /* http_thread.c takes its clients */
 		if (amy_registrar_register(thread->registrar, door->listener->fd, AMY_READ,
 		                           door, &door->listener->id) == -1)
 			return -1;

@@ -14,6 +14,7 @@
 #include "router.h"
 #include "server.h"
 #include "targets.h"
+#include "web.h"
 
 /*
  * Owner: main; the threads borrow what they are set up with.
@@ -25,6 +26,7 @@ struct server {
 	struct targets *targets;
 	struct poll_thread *poll_thread;
 	struct accept_thread *accept_thread;
+	struct web *web;
 	struct handler_thread *handlers[CONF_MAX_HANDLERS];
 	struct record_pipe pipes[CONF_MAX_HANDLERS];
 	struct record_pipe *pipe_pointers[CONF_MAX_HANDLERS];
@@ -131,8 +133,10 @@ server_init(struct server *server, struct listeners *listeners)
 	if (server->router != NULL)
 		server->targets =
 		    targets_start(server->conf, server->router, server->pipe_pointers);
-	if (server->targets != NULL && start_threads(server, listeners) == 0)
-		return 0;
+	if (server->targets != NULL && start_threads(server, listeners) == 0) {
+		server->web = web_start(listeners, server->router);
+		return server->web == NULL ? EX_OSERR : 0; /* it has said why */
+	}
 	log_error("the server cannot be started: %s", strerror(errno));
 	return EX_OSERR;
 }
@@ -179,6 +183,7 @@ void
 server_drain(struct server *server)
 {
 	end_accepting(server);
+	atomic_store_explicit(&server->router->is_draining, true, memory_order_relaxed);
 	tell_handlers(server, RECORD_DRAIN);
 }
 
@@ -210,6 +215,7 @@ server_nclients(const struct server *server)
 void
 server_destroy(struct server *server)
 {
+	web_stop(server->web);
 	for (unsigned i = 0; i < server->nhandlers; i++)
 		handler_thread_join(server->handlers[i]);
 	if (server->poll_thread != NULL)
