@@ -85,6 +85,13 @@ amyd_unit_tests = \
 	%D%/check_ask \
 	%D%/check_watch \
 	%D%/check_bound \
+	%D%/check_utf8 \
+	%D%/check_tallies \
+	%D%/check_load \
+	%D%/check_busiest \
+	%D%/check_http_host \
+	%D%/check_metrics \
+	%D%/check_status \
 	%D%/check_memory \
 	%D%/check_log \
 	%D%/check_notify
@@ -287,6 +294,8 @@ e2e_tests = \
 	%D%/e2e_rules.sh \
 	%D%/e2e_faults.sh \
 	%D%/e2e_storm.sh \
+	%D%/e2e_http.sh \
+	%D%/e2e_browser.sh \
 	%D%/e2e_amybench.sh
 
 check_PROGRAMS += %D%/peer
@@ -573,3 +582,41 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_bound_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_bound_CFLAGS = $(unit_cflags)
 %C%_check_bound_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_utf8_SOURCES = %D%/check_utf8.c
+%C%_check_utf8_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_utf8_CFLAGS = $(unit_cflags)
+%C%_check_utf8_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_load_SOURCES = %D%/check_load.c
+%C%_check_load_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_load_CFLAGS = $(unit_cflags)
+%C%_check_load_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_http_host_SOURCES = %D%/check_http_host.c
+%C%_check_http_host_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_http_host_CFLAGS = $(unit_cflags)
+%C%_check_http_host_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_metrics_SOURCES = %D%/check_metrics.c
+%C%_check_metrics_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_metrics_CFLAGS = $(unit_cflags)
+%C%_check_metrics_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_tallies_SOURCES = %D%/check_tallies.c %D%/faults.c %D%/faults.h
+%C%_check_tallies_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_tallies_CFLAGS = $(unit_cflags)
+%C%_check_tallies_LDADD = $(amyd_unit_ldadd)
+%C%_check_tallies_LDFLAGS = $(faults_ldflags)
+
+%C%_check_busiest_SOURCES = %D%/check_busiest.c %D%/faults.c %D%/faults.h
+%C%_check_busiest_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_busiest_CFLAGS = $(unit_cflags)
+%C%_check_busiest_LDADD = $(amyd_unit_ldadd)
+%C%_check_busiest_LDFLAGS = $(faults_ldflags)
+
+%C%_check_status_SOURCES = %D%/check_status.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
+%C%_check_status_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_status_CFLAGS = $(unit_cflags)
+%C%_check_status_LDADD = $(amyd_unit_ldadd)
+%C%_check_status_LDFLAGS = $(faults_ldflags)
