@@ -1768,9 +1768,12 @@ START_TEST(what_is_commented_out_in_the_shipped_file_is_the_defaults_too)
 		nuncommented++;
 	}
 	ck_assert_uint_ge(nuncommented, 40);
+#ifndef HAVE_MICROHTTPD
+	memcpy(strstr(text, "\"http\""), "\"echo\"", 6);
+#endif
 	load_good(text, &conf);
 	assert_shipped_defaults(&conf);
-	ck_assert_uint_eq(conf.nlisteners, 5);
+	ck_assert_uint_eq(conf.nlisteners, 6);
 	ck_assert_str_eq(conf.listeners[2].name, "in");
 	ck_assert_int_eq(conf.listeners[2].mode, CONF_MODE_PUBLISH);
 	ck_assert_str_eq(conf.listeners[3].name, "out");
@@ -1778,6 +1781,10 @@ START_TEST(what_is_commented_out_in_the_shipped_file_is_the_defaults_too)
 	ck_assert_str_eq(conf.listeners[4].name, "local");
 	ck_assert_str_eq(conf.listeners[4].address, "/run/amyd/amyd.sock");
 	ck_assert_int_eq(conf.listeners[4].mode, CONF_MODE_COMMAND);
+	ck_assert_str_eq(conf.listeners[5].name, "web");
+#ifdef HAVE_MICROHTTPD
+	ck_assert_int_eq(conf.listeners[5].mode, CONF_MODE_HTTP);
+#endif
 	ck_assert_uint_eq(conf.nhistories, 1);
 	ck_assert_uint_eq(conf.histories[0].lines, 1000);
 	ck_assert_uint_eq(conf.histories[0].bytes, 16 << 20);
@@ -1862,7 +1869,7 @@ main(void)
 	    log_has_a_facility,
 	    listener_needs_an_address,
 	    mode_is_one_of_five,
-    mode_http_is_there_or_says_why_not,
+	    mode_http_is_there_or_says_why_not,
 	    publish_needs_a_subject_and_subscribe_a_pattern,
 	    option_of_another_mode_is_refused,
 	    subject_is_a_good_one_and_not_the_daemons,
