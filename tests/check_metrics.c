@@ -9,7 +9,7 @@
 #include "status_json.h"
 
 static struct status_handler handlers[] = {
-	{ .nclients = 1, .turns = 2, .busy_ns = 1500000000, .nread = 3, .npublished = 4, .ndelivered = 5 },
+	{ .number = "0", .nclients = 1, .turns = 2, .busy_ns = 1500000000, .nread = 3, .npublished = 4, .ndelivered = 5 },
 };
 static struct status_listener listeners[] = {
 	{ "main", "127.0.0.1:0", "command", 1, 2, 3, UINT64_MAX },

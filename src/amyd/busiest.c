@@ -49,7 +49,8 @@ find_place(struct busiest_sketch *sketch, const char *subject, size_t nsubject)
 }
 
 void
-busiest_add(struct busiest_sketch *sketch, const char *subject, size_t nsubject, uint64_t nlines)
+busiest_add(struct busiest_sketch *sketch, const char *subject, size_t nsubject,
+            uint64_t nlines)
 {
 	struct busiest_subject *item = find_place(sketch, subject, nsubject);
 
@@ -151,7 +152,8 @@ compare_rates(const void *a, const void *b)
 }
 
 size_t
-busiest_look(struct busiest_board *board, int64_t now_ms, struct busiest_rate *rates, size_t max)
+busiest_look(struct busiest_board *board, int64_t now_ms, struct busiest_rate *rates,
+             size_t max)
 {
 	struct busiest_rate *all = calloc((size_t)board->nhandlers * BUSIEST_TOP, sizeof *all);
 	size_t n = 0;

@@ -49,7 +49,7 @@ struct guest {
  */
 struct http_thread {
 	pthread_t thread;
-	char *name;   /* of the listener */
+	char *name; /* of the listener */
 	int listen_fd;
 	bool is_open; /* it may be called by any name */
 	struct router *router;
@@ -196,8 +196,7 @@ is_welcome(const struct http_thread *thread, struct MHD_Connection *connection)
 	const char *host =
 	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 
-	return host == NULL || thread->is_open ||
-	       http_host_is_ours(host, thread->hostname);
+	return host == NULL || thread->is_open || http_host_is_ours(host, thread->hostname);
 }
 
 static bool
@@ -226,8 +225,8 @@ write_answer(struct http_thread *thread, struct page *page, struct MHD_Connectio
 static enum MHD_Result
 send_page(struct MHD_Connection *connection, const struct page *page)
 {
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-	    page->nbytes, page->bytes, MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *response =
+	    MHD_create_response_from_buffer(page->nbytes, page->bytes, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result result;
 
 	if (response == NULL) {
@@ -453,8 +452,8 @@ open_daemon(struct http_thread *thread)
 	    thread->listen_fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CLIENTS,
 	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)QUIET_SECONDS,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES,
-	    MHD_OPTION_NOTIFY_CONNECTION, tell_connection, thread,
-	    MHD_OPTION_NOTIFY_COMPLETED, tell_completed, thread, MHD_OPTION_END);
+	    MHD_OPTION_NOTIFY_CONNECTION, tell_connection, thread, MHD_OPTION_NOTIFY_COMPLETED,
+	    tell_completed, thread, MHD_OPTION_END);
 	if (thread->daemon == NULL)
 		return -1;
 	info = MHD_get_daemon_info(thread->daemon, MHD_DAEMON_INFO_EPOLL_FD);

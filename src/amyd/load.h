@@ -31,8 +31,7 @@ extern const int64_t load_buckets_ns[LOAD_BUCKETS];
 static inline void
 load_add(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(counter,
-	                      atomic_load_explicit(counter, memory_order_relaxed) + n,
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
 	                      memory_order_relaxed);
 }
 

@@ -82,20 +82,10 @@ put_labels(FILE *file, const struct labels *labels)
 		fputc('}', file);
 }
 
-#define NONE                                                                             \
-	(struct labels)                                                                  \
-	{                                                                                \
-		{                                                                        \
-			NULL                                                             \
-		}                                                                        \
-	}
-#define LABELS(...)                                                                      \
-	(struct labels)                                                                  \
-	{                                                                                \
-		{                                                                        \
-			__VA_ARGS__, NULL                                                \
-		}                                                                        \
-	}
+/* clang-format off */
+#define NONE ((struct labels){ { NULL } })
+#define LABELS(...) ((struct labels){ { __VA_ARGS__, NULL } })
+/* clang-format on */
 
 static void
 head(FILE *file, const char *name, const char *type, const char *help)
@@ -215,42 +205,78 @@ write_general(FILE *file, const struct status *status)
 	      status->nsubscriptions);
 }
 
+/* A family of a grid: of each of its rows one number. */
+struct column {
+	const char *name, *type, *help;
+	size_t at; /* in the row */
+};
+
+struct grid {
+	const struct column *columns;
+	size_t ncolumns;
+	const void *rows;
+	size_t nrows, size; /* of a row */
+	struct labels (*labels)(const void *row);
+};
+
+/* A family without a row is left out. */
+static void
+write_grid(FILE *file, const struct grid *grid)
+{
+	for (size_t c = 0; c < grid->ncolumns && grid->nrows > 0; c++) {
+		const struct column *column = &grid->columns[c];
+
+		head(file, column->name, column->type, column->help);
+		for (size_t i = 0; i < grid->nrows; i++) {
+			const char *row = (const char *)grid->rows + i * grid->size;
+
+			sample(file, column->name, grid->labels(row),
+			       *(const uint64_t *)(row + column->at));
+		}
+	}
+}
+
+#define GRID(list, items, n, fn)                                                               \
+	(&(struct grid){ list, sizeof list / sizeof list[0], items, n, sizeof items[0], fn })
+
+static struct labels
+labels_of_listener(const void *row)
+{
+	const struct status_listener *listener = row;
+
+	return LABELS("listener", listener->name, "mode", listener->mode);
+}
+
 static void
 write_listeners(FILE *file, const struct status *status)
 {
-	static const struct {
-		const char *name, *type, *help;
-		size_t at;
-	} columns[] = {
+	static const struct column columns[] = {
 		{ "amyd_listener_clients", "gauge", "Clients of a listener.",
 		  offsetof(struct status_listener, nclients) },
 		{ "amyd_listener_accepted_total", "counter", "Clients that came to a listener.",
 		  offsetof(struct status_listener, naccepted) },
 		{ "amyd_listener_lines_total", "counter", "Lines that its clients sent.",
 		  offsetof(struct status_listener, nlines) },
-		{ "amyd_listener_received_bytes_total", "counter", "Bytes that its clients sent.",
-		  offsetof(struct status_listener, nbytes) },
+		{ "amyd_listener_received_bytes_total", "counter",
+		  "Bytes that its clients sent.", offsetof(struct status_listener, nbytes) },
 	};
 
-	for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
-		head(file, columns[c].name, columns[c].type, columns[c].help);
-		for (size_t i = 0; i < status->nlisteners; i++) {
-			const struct status_listener *listener = &status->listeners[i];
+	write_grid(file,
+	           GRID(columns, status->listeners, status->nlisteners, labels_of_listener));
+}
 
-			sample(file, columns[c].name,
-			       LABELS("listener", listener->name, "mode", listener->mode),
-			       *(const uint64_t *)((const char *)listener + columns[c].at));
-		}
-	}
+static struct labels
+labels_of_handler(const void *row)
+{
+	const struct status_handler *handler = row;
+
+	return LABELS("handler", handler->number);
 }
 
 static void
 write_handlers(FILE *file, const struct status *status)
 {
-	static const struct {
-		const char *name, *type, *help;
-		size_t at;
-	} columns[] = {
+	static const struct column columns[] = {
 		{ "amyd_handler_clients", "gauge", "Clients of a handler thread.",
 		  offsetof(struct status_handler, nclients) },
 		{ "amyd_handler_turns_total", "counter", "Times that it woke up and worked.",
@@ -263,66 +289,52 @@ write_handlers(FILE *file, const struct status *status)
 		  "Copies of lines that its clients were sent.",
 		  offsetof(struct status_handler, ndelivered) },
 	};
-	char number[24];
+	static const char busy[] = "amyd_handler_busy_seconds_total";
 
-	for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
-		head(file, columns[c].name, columns[c].type, columns[c].help);
-		for (size_t i = 0; i < status->nhandlers; i++) {
-			const char *handler = (const char *)&status->handlers[i];
-
-			snprintf(number, sizeof number, "%zu", i);
-			sample(file, columns[c].name, LABELS("handler", number),
-			       *(const uint64_t *)(handler + columns[c].at));
-		}
-	}
-	head(file, "amyd_handler_busy_seconds_total", "counter",
-	     "Time for which it did not wait for something to do.");
-	for (size_t i = 0; i < status->nhandlers; i++) {
-		snprintf(number, sizeof number, "%zu", i);
-		sample_seconds(file, "amyd_handler_busy_seconds_total",
-		               LABELS("handler", number),
+	write_grid(file, GRID(columns, status->handlers, status->nhandlers, labels_of_handler));
+	head(file, busy, "counter", "Time for which it did not wait for something to do.");
+	for (size_t i = 0; i < status->nhandlers; i++)
+		sample_seconds(file, busy, labels_of_handler(&status->handlers[i]),
 		               (double)status->handlers[i].busy_ns / 1e9);
-	}
+}
+
+static struct labels
+labels_of_target(const void *row)
+{
+	const struct status_target *target = row;
+
+	return LABELS("rule", target->rule, "target", target->target);
 }
 
 static void
 write_targets(FILE *file, const struct status *status)
 {
-	static const struct {
-		const char *name, *type, *help;
-		size_t at;
-	} columns[] = {
+	static const struct column columns[] = {
 		{ "amyd_rule_put_total", "counter", "Lines that went to a target of a rule.",
-		  offsetof(struct sink_usage, nput) },
+		  offsetof(struct status_target, usage.nput) },
 		{ "amyd_rule_written_total", "counter", "Lines that were written there.",
-		  offsetof(struct sink_usage, nwritten) },
+		  offsetof(struct status_target, usage.nwritten) },
 		{ "amyd_rule_dropped_total", "counter", "Lines that were dropped there.",
-		  offsetof(struct sink_usage, ndropped) },
+		  offsetof(struct status_target, usage.ndropped) },
 		{ "amyd_rule_queued", "gauge", "Lines that wait to be written there.",
-		  offsetof(struct sink_usage, nqueued) },
+		  offsetof(struct status_target, usage.nqueued) },
 	};
 
-	for (size_t c = 0; status->ntargets > 0 && c < sizeof columns / sizeof columns[0];
-	     c++) {
-		head(file, columns[c].name, columns[c].type, columns[c].help);
-		for (size_t i = 0; i < status->ntargets; i++) {
-			const struct status_target *target = &status->targets[i];
+	write_grid(file, GRID(columns, status->targets, status->ntargets, labels_of_target));
+}
 
-			sample(file, columns[c].name,
-			       LABELS("rule", target->rule, "target", target->target),
-			       *(const uint64_t *)((const char *)&target->usage +
-			                           columns[c].at));
-		}
-	}
+static struct labels
+labels_of_section(const void *row)
+{
+	const struct status_section *section = row;
+
+	return LABELS("section", section->name);
 }
 
 static void
 write_history(FILE *file, const struct status *status)
 {
-	static const struct {
-		const char *name, *type, *help;
-		size_t at;
-	} columns[] = {
+	static const struct column columns[] = {
 		{ "amyd_history_lines", "gauge", "Lines that a section of history has.",
 		  offsetof(struct status_section, nlines) },
 		{ "amyd_history_bytes", "gauge", "Memory that they take.",
@@ -335,16 +347,7 @@ write_history(FILE *file, const struct status *status)
 	sample(file, "amyd_history_stored_total", NONE, status->seq);
 	gauge(file, "amyd_kept_lines", "Last values that are kept.", status->nkept);
 	gauge(file, "amyd_kept_bytes", "Memory that they take.", status->nkept_bytes);
-	for (size_t c = 0; status->nsections > 0 && c < sizeof columns / sizeof columns[0];
-	     c++) {
-		head(file, columns[c].name, columns[c].type, columns[c].help);
-		for (size_t i = 0; i < status->nsections; i++) {
-			const struct status_section *section = &status->sections[i];
-
-			sample(file, columns[c].name, LABELS("section", section->name),
-			       *(const uint64_t *)((const char *)section + columns[c].at));
-		}
-	}
+	write_grid(file, GRID(columns, status->sections, status->nsections, labels_of_section));
 }
 
 static void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,7 @@ collect_handler(struct status *status, const struct router *router, unsigned i)
 		.npublished = stats_get(stats, STAT_LINES_PUBLISHED),
 		.ndelivered = stats_get(stats, STAT_LINES_DELIVERED),
 	};
+	snprintf(status->handlers[i].number, sizeof status->handlers[i].number, "%u", i);
 	status->line_ns += get(&load->line_ns);
 	for (unsigned b = 0; b <= LOAD_BUCKETS; b++)
 		status->lines[b] += get(&load->lines[b]);

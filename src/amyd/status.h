@@ -22,6 +22,7 @@
 #define STATUS_MAX_SLOWEST 10
 
 struct status_handler {
+	char number[12]; /* as a text */
 	uint64_t nclients, turns, busy_ns, nread, npublished, ndelivered;
 };
 
@@ -60,7 +61,7 @@ struct status {
 
 	struct status_handler *handlers;
 	struct status_listener *listeners;
-	struct status_target *targets; /* a target has one line, however often its rule has it */
+	struct status_target *targets; /* one that a rule has twice is one */
 	struct status_section *sections;
 	size_t nhandlers, nlisteners, ntargets, nsections;
 	uint64_t seq; /* of the last line that was stored */

@@ -34,7 +34,7 @@ size_t
 utf8_length(const char *bytes, size_t nbytes)
 {
 	const unsigned char *b = (const unsigned char *)bytes;
-	size_t n = b[0] < 0x80                    ? 1
+	size_t n = b[0] < 0x80                   ? 1
 	           : is_within(b[0], 0xc2, 0xdf) ? 2
 	           : is_within(b[0], 0xe0, 0xef) ? 3
 	           : is_within(b[0], 0xf0, 0xf4) ? 4
