@@ -92,6 +92,24 @@ START_TEST(all_clients_may_be_of_the_largest_listener)
 }
 END_TEST
 
+/* They are none of max_clients, and take what they take in any case. */
+START_TEST(listener_of_mode_http_needs_its_own)
+{
+	struct conf_listener listeners[] = {
+		make_listener(CONF_MODE_ECHO),
+		make_listener(CONF_MODE_HTTP),
+		make_listener(CONF_MODE_HTTP),
+	};
+	struct bound one = bound_of(listeners, 1), all;
+
+	listeners[1].queue = listeners[2].max_line = 512 * MIB;
+	all = bound_of(listeners, 3);
+	ck_assert_uint_eq(all.client, one.client);
+	ck_assert_uint_eq(all.handler, one.handler);
+	ck_assert_uint_eq(all.total, one.total + 2 * 12 * MIB);
+}
+END_TEST
+
 START_TEST(stored_lines_are_bounded_by_bytes_and_lines)
 {
 	struct conf_listener listener = make_listener(CONF_MODE_COMMAND);
@@ -204,6 +222,7 @@ main(void)
 	    mode_without_answers_needs_none,
 	    line_that_is_longer_than_the_queue_counts,
 	    all_clients_may_be_of_the_largest_listener,
+	    listener_of_mode_http_needs_its_own,
 	    stored_lines_are_bounded_by_bytes_and_lines,
 	    each_target_of_a_rule_has_a_queue,
 	    total_is_the_sum_and_what_is_always_there,

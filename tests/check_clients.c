@@ -165,7 +165,7 @@ START_TEST(row_has_what_is_known_of_a_client)
 	ck_assert_uint_eq(row.number, 5);
 	ck_assert_uint_eq(row.id, client->id);
 	ck_assert_uint_eq(row.handler, 1);
-	ck_assert_ptr_eq(row.listener, &listener);
+	ck_assert_str_eq(row.listener, listener.name);
 	ck_assert_int_eq(row.since_ms, 1005);
 	ck_assert_uint_eq(row.queued, 11);
 	ck_assert_uint_eq(row.nsubscriptions, 12);

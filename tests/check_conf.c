@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "config.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -380,7 +382,7 @@ START_TEST(listener_needs_an_address)
 }
 END_TEST
 
-START_TEST(mode_is_one_of_four)
+START_TEST(mode_is_one_of_five)
 {
 	struct conf conf;
 
@@ -403,9 +405,31 @@ START_TEST(mode_is_one_of_four)
 	ck_assert_str_eq(conf.listeners[0].pattern, "log.>");
 	ck_assert_ptr_null(conf.listeners[0].subject);
 	conf_fini(&conf);
-	assert_listen_refused("mode = \"http\"",
-	                      "mode = \"http\": it is one of \"command\", \"echo\", "
-	                      "\"publish\", \"subscribe\"");
+	assert_listen_refused("mode = \"tcp\"",
+	                      "mode = \"tcp\": it is one of \"command\", \"echo\", "
+	                      "\"publish\", \"subscribe\", \"http\"");
+	remove_folder();
+}
+END_TEST
+
+/* Whether it is known is a matter of how amyd was built. */
+START_TEST(mode_http_is_there_or_says_why_not)
+{
+	struct conf conf;
+
+	make_folder();
+#ifdef HAVE_MICROHTTPD
+	load_listen("mode = \"http\"", &conf);
+	ck_assert_int_eq(conf.listeners[0].mode, CONF_MODE_HTTP);
+	conf_fini(&conf);
+	load_listen("mode = \"http\" per_ip = 0 line_rate = 0 accept_rate = 0", &conf);
+	conf_fini(&conf);
+#else
+	(void)conf;
+	assert_refused("listen main {\n" ADDRESS "mode = \"http\"\n}\n", 4,
+	               "listen main: mode = \"http\": this amyd was built without "
+	               "libmicrohttpd");
+#endif
 	remove_folder();
 }
 END_TEST
@@ -1744,9 +1768,12 @@ START_TEST(what_is_commented_out_in_the_shipped_file_is_the_defaults_too)
 		nuncommented++;
 	}
 	ck_assert_uint_ge(nuncommented, 40);
+#ifndef HAVE_MICROHTTPD
+	memcpy(strstr(text, "\"http\""), "\"echo\"", 6);
+#endif
 	load_good(text, &conf);
 	assert_shipped_defaults(&conf);
-	ck_assert_uint_eq(conf.nlisteners, 5);
+	ck_assert_uint_eq(conf.nlisteners, 6);
 	ck_assert_str_eq(conf.listeners[2].name, "in");
 	ck_assert_int_eq(conf.listeners[2].mode, CONF_MODE_PUBLISH);
 	ck_assert_str_eq(conf.listeners[3].name, "out");
@@ -1754,6 +1781,10 @@ START_TEST(what_is_commented_out_in_the_shipped_file_is_the_defaults_too)
 	ck_assert_str_eq(conf.listeners[4].name, "local");
 	ck_assert_str_eq(conf.listeners[4].address, "/run/amyd/amyd.sock");
 	ck_assert_int_eq(conf.listeners[4].mode, CONF_MODE_COMMAND);
+	ck_assert_str_eq(conf.listeners[5].name, "web");
+#ifdef HAVE_MICROHTTPD
+	ck_assert_int_eq(conf.listeners[5].mode, CONF_MODE_HTTP);
+#endif
 	ck_assert_uint_eq(conf.nhistories, 1);
 	ck_assert_uint_eq(conf.histories[0].lines, 1000);
 	ck_assert_uint_eq(conf.histories[0].bytes, 16 << 20);
@@ -1837,7 +1868,8 @@ main(void)
 	    log_has_a_level,
 	    log_has_a_facility,
 	    listener_needs_an_address,
-	    mode_is_one_of_four,
+	    mode_is_one_of_five,
+	    mode_http_is_there_or_says_why_not,
 	    publish_needs_a_subject_and_subscribe_a_pattern,
 	    option_of_another_mode_is_refused,
 	    subject_is_a_good_one_and_not_the_daemons,

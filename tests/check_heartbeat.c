@@ -128,6 +128,77 @@ START_TEST(threads_come_and_go_while_somebody_looks)
 }
 END_TEST
 
+/* Seconds pass; it is looked at once in each. */
+static bool
+is_stuck_after(int64_t *now_ms, int seconds, char name[HEARTBEAT_MAX_NAME])
+{
+	bool is_stuck = false;
+
+	for (int i = 0; i < seconds; i++) {
+		*now_ms += 1000;
+		is_stuck = heartbeats_find_stuck(*now_ms, name);
+	}
+	return is_stuck;
+}
+
+START_TEST(who_is_at_one_thing_for_five_seconds_is_named)
+{
+	struct heartbeat hearts[2] = { { 0 } };
+	int64_t now_ms = 1000000;
+	char name[HEARTBEAT_MAX_NAME] = "";
+
+	heartbeat_start(&hearts[0], "idle");
+	heartbeat_wait(&hearts[0]);
+	heartbeat_start(&hearts[1], "busy");
+	ck_assert(!heartbeats_find_stuck(now_ms, name));
+	ck_assert(!is_stuck_after(&now_ms, 4, name));
+	ck_assert(is_stuck_after(&now_ms, 1, name));
+	ck_assert_str_eq(name, "busy");
+	ck_assert(is_stuck_after(&now_ms, 10, name));
+	heartbeat_work(&hearts[1]);
+	ck_assert(!is_stuck_after(&now_ms, 5, name));
+	heartbeat_wait(&hearts[1]);
+	ck_assert(!is_stuck_after(&now_ms, 60, name));
+	heartbeat_end(&hearts[0]);
+	heartbeat_end(&hearts[1]);
+}
+END_TEST
+
+/* All of them were stopped: that one has not moved meanwhile says nothing about it. */
+START_TEST(nobody_is_named_after_a_pause_in_which_nobody_looked)
+{
+	struct heartbeat heart = { 0 };
+	int64_t now_ms = 1000000;
+	char name[HEARTBEAT_MAX_NAME];
+
+	heartbeat_start(&heart, "busy");
+	ck_assert(!is_stuck_after(&now_ms, 3, name));
+	now_ms += 3600 * 1000;
+	ck_assert(!heartbeats_find_stuck(now_ms, name));
+	ck_assert(!is_stuck_after(&now_ms, 4, name));
+	ck_assert(is_stuck_after(&now_ms, 1, name));
+	heartbeat_end(&heart);
+}
+END_TEST
+
+START_TEST(looks_of_two_kinds_do_not_disturb_each_other)
+{
+	struct heartbeat heart = { 0 };
+	int64_t now_ms = 1000000;
+	char name[HEARTBEAT_MAX_NAME];
+
+	heartbeat_start(&heart, "busy");
+	ck_assert(heartbeats_all_move());
+	ck_assert(!is_stuck_after(&now_ms, 2, name));
+	ck_assert(!heartbeats_all_move());
+	heartbeat_work(&heart);
+	ck_assert(!is_stuck_after(&now_ms, 5, name));
+	ck_assert(heartbeats_all_move());
+	ck_assert(is_stuck_after(&now_ms, 1, name));
+	heartbeat_end(&heart);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -136,5 +207,8 @@ main(void)
 	    thread_that_waits_is_never_stuck,
 	    work_is_odd_wait_is_even_and_each_is_a_move,
 	    one_of_several_is_enough,
-	    threads_come_and_go_while_somebody_looks);
+	    threads_come_and_go_while_somebody_looks,
+	    who_is_at_one_thing_for_five_seconds_is_named,
+	    nobody_is_named_after_a_pause_in_which_nobody_looked,
+	    looks_of_two_kinds_do_not_disturb_each_other);
 }

@@ -8,12 +8,12 @@
 cat >"$work/table" <<'END'
 6.0 main
 5.0 server
-4.2 handler_thread targets
-4.1 upstream
-4.0 accept_thread log_thread poll_thread resolve_thread sink_thread
+4.2 handler_thread targets web
+4.1 http_none upstream
+4.0 accept_thread http_thread log_thread poll_thread resolve_thread sink_thread
 3.5 command
-3.4 bound mode
-3.3 ask follow news report watch
+3.4 bound metrics mode status_json
+3.3 ask follow hits news report status watch
 3.2 router
 3.15 deliver
 3.1 view
@@ -24,12 +24,13 @@ cat >"$work/table" <<'END'
 2.25 stream
 2.2 batch packet requests
 2.1 clients history peers protocol rules sink subscriptions
-2.0 listener publication record_pipe stats table timers
+2.0 busiest listener load publication record_pipe stats table tallies timers
 0.3 conf
 0.2 conf_check supervision
 0.1 activation conf_rule heartbeat notify
 0.05 log
-0.0 address alike conf_text hash lines memory monotonic rate regex subject units
+0.0 address alike conf_text hash http_host http_limits lines memory monotonic rate regex
+0.0 status_page subject units usage utf8
 END
 # <amy.h> is layer 1, config.h below all.
 

@@ -9,6 +9,7 @@ AM_TESTS_ENVIRONMENT = \
 	export TSAN_OPTIONS; \
 	SANITIZER='$(enable_sanitizer)'; export SANITIZER; \
 	KERNEL='$(with_kernel)'; export KERNEL; \
+	HTTP='$(with_http)'; export HTTP; \
 	top_srcdir='$(abs_top_srcdir)'; top_builddir='$(abs_top_builddir)'; \
 	export top_srcdir top_builddir;
 TEST_EXTENSIONS = .sh
@@ -84,6 +85,13 @@ amyd_unit_tests = \
 	%D%/check_ask \
 	%D%/check_watch \
 	%D%/check_bound \
+	%D%/check_utf8 \
+	%D%/check_tallies \
+	%D%/check_load \
+	%D%/check_busiest \
+	%D%/check_http_host \
+	%D%/check_metrics \
+	%D%/check_status \
 	%D%/check_memory \
 	%D%/check_log \
 	%D%/check_notify
@@ -102,7 +110,7 @@ unit_cppflags = $(AM_CPPFLAGS) $(KERNEL_CPPFLAGS) -I$(srcdir)/src/libamy
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 libamy_unit_ldadd = %D%/libharness.la libamy-private.la $(CHECK_LIBS)
 amyd_unit_cppflags = $(unit_cppflags) -I$(srcdir)/src/amyd
-amyd_unit_ldadd = %D%/libharness.la libamyd.la libamy-private.la $(CHECK_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS)
+amyd_unit_ldadd = %D%/libharness.la libamyd.la libamy-private.la $(CHECK_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS)
 faults_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=kqueue -Wl,--wrap=kevent \
@@ -288,6 +296,8 @@ e2e_tests = \
 	%D%/e2e_rules.sh \
 	%D%/e2e_faults.sh \
 	%D%/e2e_storm.sh \
+	%D%/e2e_http.sh \
+	%D%/e2e_browser.sh \
 	%D%/e2e_amybench.sh
 
 check_PROGRAMS += %D%/peer
@@ -575,3 +585,41 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_bound_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_bound_CFLAGS = $(unit_cflags)
 %C%_check_bound_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_utf8_SOURCES = %D%/check_utf8.c
+%C%_check_utf8_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_utf8_CFLAGS = $(unit_cflags)
+%C%_check_utf8_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_load_SOURCES = %D%/check_load.c
+%C%_check_load_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_load_CFLAGS = $(unit_cflags)
+%C%_check_load_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_http_host_SOURCES = %D%/check_http_host.c
+%C%_check_http_host_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_http_host_CFLAGS = $(unit_cflags)
+%C%_check_http_host_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_metrics_SOURCES = %D%/check_metrics.c
+%C%_check_metrics_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_metrics_CFLAGS = $(unit_cflags)
+%C%_check_metrics_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_tallies_SOURCES = %D%/check_tallies.c %D%/faults.c %D%/faults.h
+%C%_check_tallies_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_tallies_CFLAGS = $(unit_cflags)
+%C%_check_tallies_LDADD = $(amyd_unit_ldadd)
+%C%_check_tallies_LDFLAGS = $(faults_ldflags)
+
+%C%_check_busiest_SOURCES = %D%/check_busiest.c %D%/faults.c %D%/faults.h
+%C%_check_busiest_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_busiest_CFLAGS = $(unit_cflags)
+%C%_check_busiest_LDADD = $(amyd_unit_ldadd)
+%C%_check_busiest_LDFLAGS = $(faults_ldflags)
+
+%C%_check_status_SOURCES = %D%/check_status.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
+%C%_check_status_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_status_CFLAGS = $(unit_cflags)
+%C%_check_status_LDADD = $(amyd_unit_ldadd)
+%C%_check_status_LDFLAGS = $(faults_ldflags)

@@ -88,6 +88,7 @@ may_be_told(const struct door *door)
 		return true;
 	case CONF_MODE_PUBLISH:
 	case CONF_MODE_SUBSCRIBE:
+	case CONF_MODE_HTTP:
 		return false;
 	}
 	return false;
@@ -487,10 +488,12 @@ door_destroy(struct accept_thread *thread, struct door *door, amy_id id)
 	free(door);
 }
 
-/* The door of a listener that stays. */
+/* The door of a listener that stays. NULL: it has none yet. */
 static struct door *
 find_door(const struct accept_thread *thread, const struct listener *listener)
 {
+	if (listener == NULL)
+		return NULL;
 	for (size_t i = 0; i < thread->ndoors; i++)
 		if (thread->doors[i]->listener == listener)
 			return thread->doors[i];
@@ -503,12 +506,15 @@ accept_thread_prepare(struct accept_thread *thread, struct listeners *next)
 	thread->next_doors = calloc(next->n + 1, sizeof(struct door *));
 	if (thread->next_doors == NULL)
 		return -1;
-	for (thread->nnext_doors = 0; thread->nnext_doors < next->n; thread->nnext_doors++) {
-		struct listener *listener = &next->items[thread->nnext_doors];
-		struct door *door = listener->before == NULL
-		                        ? door_create(thread, listener)
-		                        : find_door(thread, listener->before);
+	thread->nnext_doors = 0;
+	for (size_t i = 0; i < next->n; i++) {
+		struct listener *listener = &next->items[i];
+		struct door *door = find_door(thread, listener->before);
 
+		if (listener->conf->mode == CONF_MODE_HTTP)
+			continue; /* http_thread.c takes its clients */
+		if (door == NULL)
+			door = door_create(thread, listener);
 		if (door == NULL) {
 			int error = errno;
 
@@ -517,7 +523,7 @@ accept_thread_prepare(struct accept_thread *thread, struct listeners *next)
 			return -1;
 		}
 		door->next = listener;
-		thread->next_doors[thread->nnext_doors] = door;
+		thread->next_doors[thread->nnext_doors++] = door;
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "ask.h"
 #include "bound.h"
 #include "history.h"
+#include "http_limits.h"
 #include "publication.h"
 #include "requests.h"
 #include "session.h"
@@ -60,7 +61,8 @@ longest_line(const struct conf *conf)
 	uint64_t longest = 0;
 
 	for (size_t i = 0; i < conf->nlisteners; i++)
-		longest = larger(longest, conf->listeners[i].max_line);
+		if (conf->listeners[i].mode != CONF_MODE_HTTP)
+			longest = larger(longest, conf->listeners[i].max_line);
 	return longest + LINE_BYTES;
 }
 
@@ -80,6 +82,8 @@ most_output(const struct conf_listener *listener, uint64_t line)
 		return 0;
 	case CONF_MODE_SUBSCRIBE:
 		return deliveries + MADE_BYTES;
+	case CONF_MODE_HTTP:
+		break;
 	}
 	return 0;
 }
@@ -94,6 +98,18 @@ most_of_client(const struct conf_listener *listener, uint64_t line)
 	if (listener->mode == CONF_MODE_COMMAND) /* its will, and its requests */
 		most += line + ASK_MAX_REQUESTS * sizeof(struct request);
 	return most;
+}
+
+/* Of those that are answered by HTTP, which are none of max_clients. */
+static uint64_t
+most_of_web(const struct conf *conf)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < conf->nlisteners; i++)
+		if (conf->listeners[i].mode == CONF_MODE_HTTP)
+			sum += HTTP_MAX_CLIENTS * HTTP_CLIENT_BYTES;
+	return sum;
 }
 
 static uint64_t
@@ -134,15 +150,16 @@ bound_compute(const struct conf *conf, struct bound *bound)
 
 	bound->client = 0;
 	for (size_t i = 0; i < conf->nlisteners; i++)
-		bound->client =
-		    larger(bound->client, most_of_client(&conf->listeners[i], line));
+		if (conf->listeners[i].mode != CONF_MODE_HTTP)
+			bound->client =
+			    larger(bound->client, most_of_client(&conf->listeners[i], line));
 	bound->clients = times(conf->max_clients, bound->client);
 	bound->handler = HANDLER_BYTES + HANDLER_LINES * line;
 	bound->handlers = times(conf->handlers, bound->handler);
 	bound->stored = most_stored(conf);
 	bound->rules = most_of_rules(conf, line);
 	bound->total = add(add(add(bound->clients, bound->handlers), bound->stored),
-	                   add(bound->rules, BASE_BYTES));
+	                   add(bound->rules, BASE_BYTES + most_of_web(conf)));
 }
 
 #define MAX_SIZE 32

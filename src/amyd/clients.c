@@ -220,7 +220,8 @@ fill_row(const struct client *client, struct client_row *row)
 	row->number = client->number;
 	row->id = client->id;
 	row->handler = client->handler;
-	row->listener = client->listener;
+	snprintf(row->listener, sizeof row->listener, "%.*s", CLIENTS_MAX_LISTENER,
+	         client->listener->name);
 	row->since_ms = client->since_ms;
 	row->queued = atomic_load_explicit(&client->queued, memory_order_relaxed);
 	row->nsubscriptions =
@@ -266,7 +267,7 @@ client_format(const struct client_row *row, char text[CLIENTS_MAX_TEXT])
 
 	snprintf(text, CLIENTS_MAX_TEXT, "id=%" PRIu64 " name=%s%s peer=%s listener=%.64s",
 	         row->number, row->name[0] == '\0' ? "-" : "@", row->name,
-	         address_format(&row->peer, peer), row->listener->name);
+	         address_format(&row->peer, peer), row->listener);
 	return text;
 }
 

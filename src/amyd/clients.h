@@ -79,12 +79,14 @@ void clients_set_listener(struct clients *clients, struct client *client,
 bool clients_find_name(struct clients *clients, const char *name, size_t nbytes,
                        unsigned *handler, amy_id *id);
 
+#define CLIENTS_MAX_LISTENER 64
+
 /* A copy of what is known of a client. */
 struct client_row {
 	uint64_t number;
 	amy_id id;
 	unsigned handler;
-	const struct conf_listener *listener;
+	char listener[CLIENTS_MAX_LISTENER + 1]; /* its name, cut */
 	int64_t since_ms;
 	unsigned queued, nsubscriptions;
 	uint64_t ndropped;

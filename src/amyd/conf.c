@@ -4,6 +4,8 @@
  *
  * A bad value is refused with file and line, never mended in silence.
  */
+#include "config.h"
+
 #include <confuse.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +33,7 @@ static const struct conf_word modes[] = {
 	{ "echo", CONF_MODE_ECHO },
 	{ "publish", CONF_MODE_PUBLISH },
 	{ "subscribe", CONF_MODE_SUBSCRIBE },
+	{ "http", CONF_MODE_HTTP },
 	{ NULL, 0 },
 };
 
@@ -196,6 +199,52 @@ static const struct {
 	{ "history", "subscribe", NULL },
 };
 
+/* What some modes have no use for: -1 where it is given, for it would be in vain. */
+static const struct {
+	const char *option;
+	const char *mode;
+	const char *meant; /* what it is for */
+} not_of_modes[] = {
+	{ "line_rate", "subscribe", "modes that take lines" },
+	{ "line_rate", "http", "modes that take lines" },
+	{ "accept_rate", "http", "modes that take lines, or send them" },
+	{ "per_ip", "http", "modes that take lines, or send them" },
+};
+
+static int
+check_limits_of_mode(cfg_t *section, const char *mode)
+{
+	for (size_t i = 0; i < sizeof not_of_modes / sizeof not_of_modes[0]; i++) {
+		if (strcmp(mode, not_of_modes[i].mode) != 0 ||
+		    cfg_getint(section, not_of_modes[i].option) == 0)
+			continue;
+		cfg_error(section,
+		          "listen %s: %s is for %s: remove it, or change the mode",
+		          cfg_title(section), not_of_modes[i].option, not_of_modes[i].meant);
+		return -1;
+	}
+	return 0;
+}
+
+/* Is all there that a listener of that mode is made with? */
+static int
+check_build(cfg_t *section, const char *mode)
+{
+#ifdef HAVE_MICROHTTPD
+	const bool has_http = true;
+#else
+	const bool has_http = false;
+#endif
+
+	if (has_http || strcmp(mode, "http") != 0)
+		return 0;
+	cfg_error(section,
+	          "listen %s: mode = \"http\": this amyd was built without libmicrohttpd: remove "
+	          "the section, or install libmicrohttpd-dev, configure and build anew",
+	          cfg_title(section));
+	return -1;
+}
+
 static int
 check_options_of_mode(cfg_t *section, const char *mode)
 {
@@ -216,13 +265,7 @@ check_options_of_mode(cfg_t *section, const char *mode)
 			return -1;
 		}
 	}
-	if (cfg_getint(section, "line_rate") == 0 || strcmp(mode, "subscribe") != 0)
-		return 0;
-	cfg_error(section,
-	          "listen %s: line_rate is for modes that take lines: remove it, or change the "
-	          "mode",
-	          cfg_title(section));
-	return -1;
+	return check_limits_of_mode(section, mode);
 }
 
 static cfg_t *
@@ -237,6 +280,8 @@ check_listener(cfg_t *cfg, cfg_opt_t *opt)
 	cfg_t *section = last_section(opt);
 
 	(void)cfg;
+	if (check_build(section, cfg_getstr(section, "mode")) == -1)
+		return -1;
 	if (cfg_getstr(section, "address") != NULL)
 		return check_options_of_mode(section, cfg_getstr(section, "mode"));
 	cfg_error(section, "listen %s: it needs an address = \"host:port\"",

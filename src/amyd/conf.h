@@ -25,6 +25,7 @@ enum conf_mode {
 	CONF_MODE_ECHO,
 	CONF_MODE_PUBLISH,
 	CONF_MODE_SUBSCRIBE,
+	CONF_MODE_HTTP,
 };
 
 /* Owner: its struct conf. Constant once read. */

@@ -18,8 +18,10 @@
 #include "ask.h"
 #include "handler_thread.h"
 #include "heartbeat.h"
+#include "hits.h"
 #include "lease.h"
 #include "lines.h"
+#include "load.h"
 #include "log.h"
 #include "mode.h"
 #include "monotonic.h"
@@ -81,6 +83,10 @@ struct handler_thread {
 	struct timer ending_timer; /* connections that are to end have had their time */
 	bool has_ending, is_ending_overdue; /* there are some; they have */
 	struct timer drops_timer; /* to tell what clients and targets of rules had to drop */
+	struct hits hits;
+	struct load *load;
+	int64_t awake_ns; /* since when it has had something to do in this turn; 0: not looked */
+	int64_t read_ns;  /* when the lines that it runs were read; 0: not looked */
 	int64_t rate_log_ms;      /* when it may be logged again that a client is over line_rate */
 	char *buffer;             /* of BUFFER_BYTES: what a client has just sent */
 };
@@ -232,9 +238,9 @@ client_watch_line(struct handler_thread *thread, struct session *session, bool i
 		session_fail(session, strerror(errno));
 }
 
-/* Run the lines that there are, as long as the client may be heard, and has its turn. */
+/* As long as the client may be heard, and has its turn. */
 static void
-client_run_lines(struct handler_thread *thread, struct session *session)
+client_run_some(struct handler_thread *thread, struct session *session)
 {
 	size_t budget = BUDGET;
 
@@ -254,6 +260,17 @@ client_run_lines(struct handler_thread *thread, struct session *session)
 	else if (amy_line_reader_keep(&session->reader) == -1)
 		session_fail(session, strerror(errno));
 	client_watch_line(thread, session, budget < BUDGET);
+}
+
+/* Run the lines that there are. */
+static void
+client_run_lines(struct handler_thread *thread, struct session *session)
+{
+	uint64_t before = stats_get(thread->view.stats, STAT_LINES_READ);
+
+	client_run_some(thread, session);
+	tally_add(session->tally, TALLY_LINES,
+	          stats_get(thread->view.stats, STAT_LINES_READ) - before);
 }
 
 /* The input has ended, and every whole line of it was run. */
@@ -286,7 +303,7 @@ static size_t
 client_run_at_once(struct handler_thread *thread, struct session *session, const char *bytes,
                    size_t nbytes)
 {
-	size_t room = session_answer_room(session);
+	size_t room = session_answer_room(session), nlines;
 
 	if (!session_wants_input(session) || !amy_line_reader_is_empty(&session->reader) ||
 	    session->listener->line_rate > 0)
@@ -295,7 +312,9 @@ client_run_at_once(struct handler_thread *thread, struct session *session, const
 	if (nbytes == 0)
 		return 0;
 	mode_of(session)->lines(session, bytes, nbytes);
-	stats_add(thread->view.stats, STAT_LINES_READ, lines_count(bytes, nbytes));
+	nlines = lines_count(bytes, nbytes);
+	stats_add(thread->view.stats, STAT_LINES_READ, nlines);
+	tally_add(session->tally, TALLY_LINES, nlines);
 	return nbytes;
 }
 
@@ -316,6 +335,13 @@ client_take_lines(struct handler_thread *thread, struct session *session, const 
 	client_read(thread, session, bytes + first, nbytes - first);
 }
 
+/* If somebody watches, for that takes a while, too. */
+static int64_t
+look_at_clock(const struct handler_thread *thread)
+{
+	return thread->view.is_watched ? monotonic_now_ns() : 0;
+}
+
 /* One buffer of what the client has sent. */
 static void
 client_receive(struct handler_thread *thread, struct session *session)
@@ -327,6 +353,8 @@ client_receive(struct handler_thread *thread, struct session *session)
 		client_end_input(thread, session);
 	if (n <= 0)
 		return;
+	tally_add(session->tally, TALLY_BYTES, (uint64_t)n);
+	thread->read_ns = look_at_clock(thread);
 	if (mode->foresee != NULL)
 		mode->foresee(&thread->view, thread->buffer, (size_t)n);
 	if (mode->lines != NULL)
@@ -465,11 +493,32 @@ client_settle(struct handler_thread *thread, struct session *session)
 		client_end(thread, session);
 }
 
+/* How long the lines took that were run since nlines were. */
+static void
+count_time(struct handler_thread *thread, uint64_t nlines)
+{
+	if (thread->read_ns == 0)
+		return;
+	load_count_lines(thread->load,
+	                 stats_get(thread->view.stats, STAT_LINES_READ) - nlines,
+	                 monotonic_now_ns() - thread->read_ns);
+	thread->read_ns = 0;
+}
+
+/* Those that were left when its last turn was over. */
+static void
+client_run_rest(struct handler_thread *thread, struct session *session)
+{
+	thread->read_ns = look_at_clock(thread);
+	client_run_lines(thread, session);
+}
+
 /* Its registration fired. Where we wait for input, reading tells all; else we are told. */
 static void
 client_turn(struct handler_thread *thread, struct session *session, unsigned events)
 {
 	bool had_line = amy_line_reader_has_line(&session->reader);
+	uint64_t nlines = stats_get(thread->view.stats, STAT_LINES_READ);
 
 	session->has_registration = session->is_active = true;
 	lease_use(&thread->leases, session, view_now_ms(&thread->view));
@@ -482,10 +531,11 @@ client_turn(struct handler_thread *thread, struct session *session, unsigned eve
 	else if (session->state == SESSION_LINGERING)
 		session_drop_input(session, thread->buffer, BUFFER_BYTES);
 	else if (had_line)
-		client_run_lines(thread, session);
+		client_run_rest(thread, session);
 	else if (session_wants_input(session))
 		client_receive(thread, session);
 	router_send_gathered(&thread->view);
+	count_time(thread, nlines);
 	session_flush(session);
 	view_mark_dirty(&thread->view, session);
 }
@@ -656,6 +706,28 @@ settle_dirty(struct handler_thread *thread)
 	}
 }
 
+/* There is something to do. It may be called again in the same turn. */
+static void
+wake_up(struct handler_thread *thread)
+{
+	heartbeat_work(&thread->heartbeat);
+	if (thread->awake_ns != 0)
+		return;
+	thread->view.is_watched = router_is_watched(thread->setup.router);
+	thread->awake_ns = look_at_clock(thread);
+}
+
+/* The turn is over. */
+static void
+count_turn(struct handler_thread *thread)
+{
+	load_add(&thread->load->turns, 1);
+	if (thread->awake_ns == 0)
+		return;
+	load_add(&thread->load->busy_ns, (uint64_t)(monotonic_now_ns() - thread->awake_ns));
+	thread->awake_ns = 0;
+}
+
 /* There are some, or it waits for some. */
 static void
 handle_records(struct handler_thread *thread)
@@ -663,7 +735,7 @@ handle_records(struct handler_thread *thread)
 	struct record records[RECORD_PIPE_MAX_BATCH];
 	size_t n = record_pipe_read(thread->setup.pipe, records, RECORD_PIPE_MAX_BATCH);
 
-	heartbeat_work(&thread->heartbeat);
+	wake_up(thread);
 	for (size_t i = 0; i < n; i++)
 		handle(thread, &records[i]);
 }
@@ -708,7 +780,7 @@ wait_for_records_and_clients(struct handler_thread *thread)
 	struct amy_notification told[MAX_EVENTS];
 	int n = amy_wait_set_wait(thread->leases.set, told, MAX_EVENTS, thread->timeout_ms);
 
-	heartbeat_work(&thread->heartbeat);
+	wake_up(thread);
 	for (int i = 0; i < n; i++)
 		if (told[i].id == 0)
 			handle_records(thread);
@@ -792,7 +864,7 @@ turn(struct handler_thread *thread)
 		wait_for_records_and_clients(thread);
 		end_leases(thread);
 	}
-	heartbeat_work(&thread->heartbeat);
+	wake_up(thread);
 	if (view->timers.n > 0)
 		timers_run(&view->timers, view_now_ms(view), view);
 	router_read_inbox(view);
@@ -807,8 +879,10 @@ turn(struct handler_thread *thread)
 		end_upstreams(thread);
 	watch_drops(thread);
 	router_wake_others(view);
+	hits_turn(&thread->hits, view);
 	thread->timeout_ms = next_ms(thread);
 	view_end_turn(view);
+	count_turn(thread);
 }
 
 /* Those that were made by the last change; and some, perhaps, are to end. */
@@ -898,6 +972,7 @@ handler_thread_start(const struct handler_setup *setup)
 	if (thread == NULL)
 		return NULL;
 	thread->setup = *setup;
+	thread->load = &setup->router->loads[setup->number];
 	thread->buffer = malloc(BUFFER_BYTES);
 	if (thread->buffer == NULL)
 		goto free_thread;

@@ -9,6 +9,7 @@ SLIST_HEAD(heartbeat_list, heartbeat);
 
 static struct heartbeat_list all = SLIST_HEAD_INITIALIZER(all);
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t looked_ms; /* when heartbeats_find_stuck() did; guarded by the lock */
 
 void
 heartbeat_start(struct heartbeat *heartbeat, const char *name)
@@ -57,4 +58,39 @@ heartbeats_all_move(void)
 	}
 	pthread_mutex_unlock(&lock);
 	return all_move;
+}
+
+/* Nobody has looked for so long: what is found to be still there proves nothing. */
+#define MAX_PAUSE_MS (HEARTBEAT_STUCK_MS / 2)
+
+static bool
+has_not_moved(struct heartbeat *heartbeat, int64_t now_ms, bool is_anew)
+{
+	unsigned count = atomic_load_explicit(&heartbeat->count, memory_order_relaxed);
+
+	if (is_anew || count != heartbeat->found || heartbeat->found_ms == 0) {
+		heartbeat->found = count;
+		heartbeat->found_ms = now_ms;
+	}
+	return count % 2 == 1 && now_ms - heartbeat->found_ms >= HEARTBEAT_STUCK_MS;
+}
+
+bool
+heartbeats_find_stuck(int64_t now_ms, char name[HEARTBEAT_MAX_NAME])
+{
+	struct heartbeat *heartbeat;
+	bool is_anew, is_stuck = false;
+
+	pthread_mutex_lock(&lock);
+	is_anew = now_ms - looked_ms > MAX_PAUSE_MS;
+	looked_ms = now_ms;
+	SLIST_FOREACH(heartbeat, &all, link)
+	{
+		if (!has_not_moved(heartbeat, now_ms, is_anew))
+			continue;
+		is_stuck = true;
+		snprintf(name, HEARTBEAT_MAX_NAME, "%s", heartbeat->name);
+	}
+	pthread_mutex_unlock(&lock);
+	return is_stuck;
 }

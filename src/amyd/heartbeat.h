@@ -8,7 +8,7 @@
  *
  * The accept thread, the poller thread and the handlers have one. The log thread, the sink
  * threads and the resolver have none: they are there to be held up, by a disk, by syslog's
- * reader or by a name server, so that nobody else is.
+ * reader or by a name server, so that nobody else is. Nor do those that answer by HTTP.
  */
 #ifndef HEARTBEAT_H
 #define HEARTBEAT_H
@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #define HEARTBEAT_MAX_NAME 16 /* as the kernel has it */
@@ -31,6 +32,8 @@ struct heartbeat {
 	char name[HEARTBEAT_MAX_NAME];
 	unsigned seen;
 	bool is_stuck;
+	unsigned found;   /* the number that it was at when heartbeats_find_stuck() looked */
+	int64_t found_ms; /* and since when it is at that */
 };
 
 /*
@@ -63,5 +66,13 @@ heartbeat_wait(struct heartbeat *heartbeat)
  * logged. Threads end meanwhile as they like. Any one thread.
  */
 bool heartbeats_all_move(void);
+
+/*
+ * Whether one has been at the same thing for HEARTBEAT_STUCK_MS: true, and its name. It is to
+ * be called every second or so; where that was not done, for the whole process was stopped, it
+ * begins anew. Any thread; it is of no concern to heartbeats_all_move().
+ */
+#define HEARTBEAT_STUCK_MS 5000
+bool heartbeats_find_stuck(int64_t now_ms, char name[HEARTBEAT_MAX_NAME]);
 
 #endif

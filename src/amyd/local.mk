@@ -12,6 +12,7 @@ libamyd_la_SOURCES = \
 	%D%/ask.c %D%/ask.h \
 	%D%/batch.c %D%/batch.h \
 	%D%/bound.c %D%/bound.h \
+	%D%/busiest.c %D%/busiest.h \
 	%D%/clients.c %D%/clients.h \
 	%D%/command.c \
 	%D%/conf.c %D%/conf.h \
@@ -22,6 +23,10 @@ libamyd_la_SOURCES = \
 	%D%/deliver.c \
 	%D%/follow.c %D%/follow.h \
 	%D%/handler_thread.c %D%/handler_thread.h \
+	%D%/hits.c %D%/hits.h \
+	%D%/http_host.c %D%/http_host.h \
+	%D%/http_limits.h \
+	%D%/http_thread.h \
 	%D%/hash.c %D%/hash.h \
 	%D%/heartbeat.c %D%/heartbeat.h \
 	%D%/history.c %D%/history.h \
@@ -29,9 +34,11 @@ libamyd_la_SOURCES = \
 	%D%/lease.c %D%/lease.h \
 	%D%/lines.c %D%/lines.h \
 	%D%/listener.c %D%/listener.h \
+	%D%/load.c %D%/load.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_thread.c %D%/log_thread.h \
 	%D%/memory.c %D%/memory.h \
+	%D%/metrics.c %D%/metrics.h \
 	%D%/mode.c %D%/mode.h \
 	%D%/monotonic.c %D%/monotonic.h \
 	%D%/news.c %D%/news.h \
@@ -57,20 +64,44 @@ libamyd_la_SOURCES = \
 	%D%/sink_thread.c %D%/sink_thread.h \
 	%D%/standstill.c %D%/standstill.h \
 	%D%/stats.c %D%/stats.h \
+	%D%/status.c %D%/status.h \
+	%D%/status_json.c %D%/status_json.h \
+	%D%/status_page.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/subject.c %D%/subject.h \
 	%D%/subscriptions.c %D%/subscriptions.h \
 	%D%/supervision.c %D%/supervision.h \
 	%D%/table.c %D%/table.h \
+	%D%/tallies.c %D%/tallies.h \
 	%D%/targets.c %D%/targets.h \
 	%D%/timers.c %D%/timers.h \
 	%D%/units.c %D%/units.h \
 	%D%/upstream.c %D%/upstream.h \
+	%D%/usage.c %D%/usage.h \
+	%D%/utf8.c %D%/utf8.h \
 	%D%/view.c %D%/view.h \
-	%D%/watch.c %D%/watch.h
-libamyd_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy
-libamyd_la_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS) $(PCRE2_CFLAGS)
+	%D%/watch.c %D%/watch.h \
+	%D%/web.c %D%/web.h
+if HAVE_MICROHTTPD
+libamyd_la_SOURCES += %D%/http_thread.c
+else
+libamyd_la_SOURCES += %D%/http_none.c
+endif
+nodist_libamyd_la_SOURCES = %D%/status_page.c
+libamyd_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy -I$(srcdir)/%D%
+libamyd_la_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS) $(PCRE2_CFLAGS) $(MICROHTTPD_CFLAGS)
+
+# The page that a browser is shown, as an array of its bytes.
+EXTRA_DIST += %D%/status_page.html
+CLEANFILES += %D%/status_page.c
+
+%D%/status_page.c: %D%/status_page.html
+	$(AM_V_GEN)$(MKDIR_P) %D% && od -An -v -t u1 $(srcdir)/%D%/status_page.html | $(AWK) ' \
+		BEGIN { print "#include \"status_page.h\"\n\nconst unsigned char status_page[] = {" } \
+		{ for (i = 1; i <= NF; i++) printf "%s,", $$i; print "" } \
+		END { print "};\nconst size_t status_page_size = sizeof status_page;" }' >$@.new && \
+		mv $@.new $@
 
 amyd_SOURCES = %D%/main.c
 amyd_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy
-amyd_LDADD = libamyd.la libamy.la $(CONFUSE_LIBS) $(PCRE2_LIBS)
+amyd_LDADD = libamyd.la libamy.la $(CONFUSE_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS)

@@ -24,6 +24,7 @@
 #include "activation.h"
 #include "bound.h"
 #include "conf.h"
+#include "http_limits.h"
 #include "listener.h"
 #include "log.h"
 #include "log_thread.h"
@@ -196,6 +197,18 @@ return_memory_early(void)
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 }
 
+/* Descriptors of those that are answered by HTTP. */
+static rlim_t
+count_web_descriptors(const struct conf *conf)
+{
+	rlim_t n = 0;
+
+	for (size_t i = 0; i < conf->nlisteners; i++)
+		if (conf->listeners[i].mode == CONF_MODE_HTTP)
+			n += HTTP_MAX_CLIENTS + HTTP_OTHER_DESCRIPTORS;
+	return n;
+}
+
 /* As many descriptors as we may have. */
 static void
 raise_limits(const struct conf *conf)
@@ -206,7 +219,8 @@ raise_limits(const struct conf *conf)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < conf->max_clients + OTHER_DESCRIPTORS)
+	if (limit.rlim_cur <
+	    conf->max_clients + OTHER_DESCRIPTORS + count_web_descriptors(conf))
 		log_warning("max_clients = %u, but only %llu descriptors: raise the limit "
 		            "(ulimit -n, LimitNOFILE=), or lower max_clients",
 		            conf->max_clients, (unsigned long long)limit.rlim_cur);

@@ -20,6 +20,8 @@ mode_of(const struct session *session)
 		return &mode_publish;
 	case CONF_MODE_SUBSCRIBE:
 		return &mode_subscribe;
+	case CONF_MODE_HTTP:
+		break; /* its clients are no sessions */
 	}
 	return &mode_command;
 }

@@ -7,4 +7,7 @@
 /* Milliseconds since some moment in the past. Never jumps with the wall clock. Any thread. */
 int64_t monotonic_now_ms(void);
 
+/* The same in nanoseconds. */
+int64_t monotonic_now_ns(void);
+
 #endif

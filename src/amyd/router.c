@@ -3,13 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "hash.h"
 #include "monotonic.h"
 #include "router.h"
 #include "subject.h"
-
-#define CACHED_ROUTES 512
 
 /* A packet of lines for other handlers: the first one of a turn, and the largest. */
 #define MIN_PACKET 512
@@ -22,6 +21,21 @@
 #define MAX_HOPS 9
 
 /* ---- What is shared --------------------------------------------------------------- */
+
+/* What is counted for those who watch. */
+static int
+make_counts(struct router *router)
+{
+	size_t size = router->nhandlers * sizeof *router->loads;
+
+	router->loads = aligned_alloc(_Alignof(struct load), size);
+	if (router->loads == NULL)
+		return -1;
+	memset(router->loads, 0, size);
+	router->tallies = tallies_create(router->nhandlers + 1);
+	router->busiest = busiest_board_create(router->nhandlers);
+	return router->tallies == NULL || router->busiest == NULL ? -1 : 0;
+}
 
 int
 router_policy_init(struct router_policy *policy, const struct conf *conf)
@@ -52,7 +66,7 @@ make_parts(struct router *router, const struct conf *conf)
 	router->stats = calloc(router->nhandlers + 1, sizeof *router->stats);
 	if (router->inboxes == NULL || router->stats == NULL ||
 	    router_policy_init(&router->policy, conf) == -1 ||
-	    hash_key_init(&router->key) == -1)
+	    hash_key_init(&router->key) == -1 || make_counts(router) == -1)
 		return -1;
 	router->subscriptions = subscriptions_create();
 	router->clients = clients_create();
@@ -75,8 +89,12 @@ free_parts(struct router *router)
 	peers_destroy(router->peers);
 	clients_destroy(router->clients);
 	subscriptions_destroy(router->subscriptions);
+	busiest_board_destroy(router->busiest);
+	tallies_destroy(router->tallies);
+	free(router->loads);
 	free(router->stats);
 	free(router->inboxes);
+	pthread_mutex_destroy(&router->change_lock);
 	free(router);
 }
 
@@ -88,7 +106,9 @@ router_create(const struct conf *conf, struct record_pipe *const *pipes)
 	if (router == NULL)
 		return NULL;
 	router->nhandlers = conf->handlers;
+	pthread_mutex_init(&router->change_lock, NULL);
 	router->since_ms = monotonic_now_ms();
+	router->since_wall_ms = (int64_t)time(NULL) * 1000;
 	if (make_parts(router, conf) == -1) {
 		int error = errno;
 
@@ -123,7 +143,7 @@ router_exchange_policy(struct router *router, struct router_policy *policy)
 void
 router_forget_routes(struct view *view)
 {
-	for (size_t i = 0; i < CACHED_ROUTES; i++) {
+	for (size_t i = 0; i < ROUTER_CACHED_ROUTES; i++) {
 		route_unref(view->cache[i].route);
 		view->cache[i].route = NULL;
 	}
@@ -135,7 +155,8 @@ router_view_init(struct view *view, struct router *router, unsigned handler)
 	view_init(view, handler, router->subscriptions, router->clients,
 	          &router->stats[handler]);
 	view->router = router;
-	view->cache = calloc(CACHED_ROUTES, sizeof *view->cache);
+	view->tallies = router->tallies;
+	view->cache = calloc(ROUTER_CACHED_ROUTES, sizeof *view->cache);
 	if (view->cache == NULL)
 		goto fini_view;
 	view->last_route = view->cache;
@@ -156,11 +177,12 @@ void
 router_view_fini(struct view *view)
 {
 	packet_unref(view->packet);
-	for (size_t i = 0; i < CACHED_ROUTES; i++)
+	for (size_t i = 0; i < ROUTER_CACHED_ROUTES; i++)
 		route_unref(view->cache[i].route);
 	free(view->cache);
 	free(view->picks);
 	rules_scratch_destroy(view->scratch);
+	free(view->sketch);
 	view_fini(view);
 }
 
@@ -181,9 +203,17 @@ find_cached(struct view *view, const struct amy_bytes *subject)
 
 	if (!is_cached(view->last_route, subject)) {
 		hash = hash_bytes(&view->router->key, subject->bytes, subject->nbytes);
-		view->last_route = &view->cache[hash % CACHED_ROUTES];
+		view->last_route = &view->cache[hash % ROUTER_CACHED_ROUTES];
 	}
 	return view->last_route;
+}
+
+void
+router_count_hits(struct view *view, struct cached_route *cached)
+{
+	if (cached->nlines > 0 && view->sketch != NULL)
+		busiest_add(view->sketch, cached->subject, cached->nsubject, cached->nlines);
+	cached->nlines = 0;
 }
 
 const struct cached_route *
@@ -203,6 +233,7 @@ router_route(struct view *view, const struct amy_bytes *subject)
 	cached->route = route;
 	if (is_same)
 		return cached;
+	router_count_hits(view, cached);
 	cached->section = history_section(router->history, subject->bytes, subject->nbytes);
 	cached->rules = rules_of_subject(router->policy.rules, subject->bytes, subject->nbytes);
 	cached->nsubject = subject->nbytes;
@@ -657,6 +688,8 @@ post_line(struct view *view, struct post *post, const struct cached_route *cache
 	int section = cached->section;
 	enum router_result result = ROUTER_DONE;
 
+	if (view->is_watched)
+		view->last_route->nlines++; /* cached is what was looked at last */
 	if (section >= 0 && !history_fits(view->router->history, section, &post->line))
 		section = -1;
 	if (section >= 0 || post->keep)

@@ -9,16 +9,19 @@
 #ifndef ROUTER_H
 #define ROUTER_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include <amy.h>
 
+#include "busiest.h"
 #include "clients.h"
 #include "conf.h"
 #include "hash.h"
 #include "history.h"
 #include "inbox.h"
+#include "load.h"
 #include "peers.h"
 #include "requests.h"
 #include "rules.h"
@@ -26,6 +29,7 @@
 #include "sink.h"
 #include "stats.h"
 #include "subscriptions.h"
+#include "tallies.h"
 #include "view.h"
 
 /*
@@ -59,6 +63,15 @@ struct router {
 	int64_t since_ms;
 	struct hash_key key;
 	_Atomic uint64_t nreloads, nreloads_refused; /* of the configuration */
+
+	/* for those who watch; see status.h */
+	struct load *loads;      /* of each handler */
+	struct tallies *tallies; /* of handlers, then of those that answer by HTTP */
+	struct busiest_board *busiest;
+	int64_t since_wall_ms;
+	atomic_uint nwatchers;
+	atomic_bool is_draining;
+	pthread_mutex_t change_lock; /* held while the policy changes, and by those who look at it */
 };
 
 /* The configuration is borrowed. Errors: ENOMEM, or as getrandom(2). */
@@ -80,17 +93,31 @@ int router_view_init(struct view *view, struct router *router, unsigned handler)
 /* The view has no session left. */
 void router_view_fini(struct view *view);
 
+/* Somebody watches: it is worth to take the time, and to count subjects. */
+static inline bool
+router_is_watched(const struct router *router)
+{
+	return atomic_load_explicit(&router->nwatchers, memory_order_relaxed) > 0;
+}
+
+/* A view remembers so many routes. */
+#define ROUTER_CACHED_ROUTES 512
+
 /* What a subject led to; good as long as the subscriptions have its version. */
 struct cached_route {
 	struct route *route; /* NULL: empty */
 	int section;         /* of history; -1: none */
 	uint64_t rules;      /* that its pattern has, a bit each */
+	uint64_t nlines;     /* that were published to it, and the sketch does not know of */
 	size_t nsubject;
 	char subject[SUBJECT_MAX_BYTES];
 };
 
 /* From the cache, or found anew. Borrowed until the next call. NULL: ENOMEM. */
 const struct cached_route *router_route(struct view *view, const struct amy_bytes *subject);
+
+/* Tell the sketch, if there is one, of the lines that were published to it. */
+void router_count_hits(struct view *view, struct cached_route *cached);
 
 enum router_result {
 	ROUTER_DONE,

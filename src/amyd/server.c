@@ -14,6 +14,7 @@
 #include "router.h"
 #include "server.h"
 #include "targets.h"
+#include "web.h"
 
 /*
  * Owner: main; the threads borrow what they are set up with.
@@ -26,6 +27,7 @@ struct server {
 	struct standstill standstill;
 	struct poll_thread *poll_thread;
 	struct accept_thread *accept_thread;
+	struct web *web;
 	struct handler_thread *handlers[CONF_MAX_HANDLERS];
 	struct record_pipe pipes[CONF_MAX_HANDLERS];
 	struct record_pipe *pipe_pointers[CONF_MAX_HANDLERS];
@@ -150,8 +152,10 @@ server_init(struct server *server, struct listeners *listeners)
 	if (server->poller != NULL)
 		server->router = router_create(server->conf, server->pipe_pointers);
 	if (server->router != NULL && start_targets(server) == 0 &&
-	    start_threads(server, listeners) == 0)
-		return 0;
+	    start_threads(server, listeners) == 0) {
+		server->web = web_start(listeners, server->router);
+		return server->web == NULL ? EX_OSERR : 0; /* it has said why */
+	}
 	log_error("the server cannot be started: %s", strerror(errno));
 	return EX_OSERR;
 }
@@ -198,8 +202,9 @@ struct change {
 };
 
 static void
-abandon(struct change *change, struct listeners *listeners)
+abandon(struct server *server, struct change *change, struct listeners *listeners)
 {
+	web_abandon(server->web);
 	targets_abandon(change->targets);
 	history_abandon(change->history);
 	if (change->policy.conf != NULL)
@@ -215,7 +220,8 @@ prepare(struct server *server, struct change *change, struct listeners *listener
 	struct router *router = server->router;
 	const struct conf *conf = change->conf;
 
-	if (listeners_prepare(&change->next, listeners, conf) == -1)
+	if (listeners_prepare(&change->next, listeners, conf) == -1 ||
+	    web_prepare(server->web, &change->next) == -1)
 		return -1;
 	if (router_policy_init(&change->policy, conf) == 0)
 		change->history =
@@ -258,14 +264,19 @@ prepare_threads(struct server *server, struct change *change)
 static void
 apply(struct server *server, struct change *change, struct listeners *listeners)
 {
+	struct router *router = server->router;
+
+	web_apply(server->web); /* it may be at work, and want the lock */
+	pthread_mutex_lock(&router->change_lock);
 	targets_apply(change->targets);
-	router_exchange_policy(server->router, &change->policy);
+	router_exchange_policy(router, &change->policy);
 	history_apply(change->history);
 	for (unsigned i = 0; i < server->nhandlers; i++)
 		handler_thread_adopt(server->handlers[i], change->conf);
 	accept_thread_apply(server->accept_thread, change->conf->max_clients);
 	listeners_apply(&change->next, listeners);
 	server->conf = change->conf;
+	pthread_mutex_unlock(&router->change_lock);
 }
 
 int
@@ -275,7 +286,7 @@ server_change(struct server *server, const struct conf *conf, struct listeners *
 	int rc;
 
 	if (prepare(server, &change, listeners) == -1) {
-		abandon(&change, listeners);
+		abandon(server, &change, listeners);
 		return -1;
 	}
 	halt(server);
@@ -284,7 +295,7 @@ server_change(struct server *server, const struct conf *conf, struct listeners *
 		apply(server, &change, listeners);
 	standstill_end(&server->standstill);
 	if (rc == -1) {
-		abandon(&change, listeners);
+		abandon(server, &change, listeners);
 		return -1;
 	}
 	targets_finish(change.targets);
@@ -321,6 +332,7 @@ void
 server_drain(struct server *server)
 {
 	end_accepting(server);
+	atomic_store_explicit(&server->router->is_draining, true, memory_order_relaxed);
 	tell_handlers(server, RECORD_DRAIN);
 }
 
@@ -352,6 +364,7 @@ server_nclients(const struct server *server)
 void
 server_destroy(struct server *server)
 {
+	web_stop(server->web);
 	for (unsigned i = 0; i < server->nhandlers; i++)
 		handler_thread_join(server->handlers[i]);
 	if (server->poll_thread != NULL)

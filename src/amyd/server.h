@@ -12,8 +12,8 @@
 struct server;
 
 /*
- * Start: poller thread, handler threads, accept thread; each finds those before it at
- * work. The listeners and the configuration are borrowed until server_destroy(). NULL: a
+ * Start: poller thread, handler threads, accept thread, those that answer by HTTP; each finds
+ * those before it at work. The listeners and the configuration are borrowed until server_destroy(). NULL: a
  * <sysexits.h> code is in *code, the cause is logged, and nothing is left running.
  */
 struct server *server_start(const struct conf *conf, struct listeners *listeners, int *code);

@@ -25,6 +25,7 @@
 #include "requests.h"
 #include "stats.h"
 #include "subscriptions.h"
+#include "tallies.h"
 #include "timers.h"
 
 enum session_state {
@@ -48,6 +49,7 @@ struct session {
 	amy_id id;
 	const struct conf_listener *listener; /* with a reference; changed by session_adopt() */
 	struct stats *stats; /* its handler's, from when that has it */
+	struct tally *tally; /* its handler's for its listener, likewise */
 
 	/* owner only: first what every event and every line looks at */
 	enum session_state state;

@@ -76,9 +76,11 @@ view_add(struct view *view, struct session *session)
 		return -1;
 	session->client.id = session->id;
 	session->client.handler = view->handler;
-	if (clients_add(view->clients, &session->client) == -1)
+	session->tally = tallies_get(view->tallies, session->listener->name, view->handler);
+	if (session->tally == NULL || clients_add(view->clients, &session->client) == -1)
 		return -1;
 	session->stats = view->stats;
+	tally_add(session->tally, TALLY_ACCEPTED, 1);
 	stats_add(view->stats, STAT_CLIENTS_ACCEPTED, 1);
 	view->sessions[index] = session;
 	view->nsessions++;
@@ -96,6 +98,7 @@ view_remove(struct view *view, struct session *session)
 		TAILQ_REMOVE(&view->stalled, session, stalled);
 	clients_remove(view->clients, &session->client);
 	stats_add(view->stats, STAT_CLIENTS_CLOSED, 1);
+	tally_add(session->tally, TALLY_CLOSED, 1);
 	view->sessions[amy_id_index(session->id)] = NULL;
 	view->nsessions--;
 }

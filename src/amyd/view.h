@@ -18,8 +18,10 @@
 #include "session.h"
 #include "stats.h"
 #include "subscriptions.h"
+#include "tallies.h"
 #include "timers.h"
 
+struct busiest_sketch;
 struct router;
 struct rules_scratch;
 
@@ -51,6 +53,7 @@ struct view {
 	struct router *router;
 	struct subscriptions *subscriptions; /* shared */
 	struct clients *clients;             /* shared */
+	struct tallies *tallies;             /* shared */
 	struct stats *stats;
 
 	/* owner only */
@@ -84,6 +87,8 @@ struct view {
 	struct packet *packet;   /* lines for other handlers, not sent yet; NULL: none */
 	size_t packet_capacity;  /* that the next one is to have */
 	uint64_t to_wake;        /* handlers that were sent something in this turn: a bit each */
+	bool is_watched;         /* somebody looks at how busy we are, in this turn */
+	struct busiest_sketch *sketch; /* of subjects, while we are watched; NULL: none yet */
 };
 
 void view_init(struct view *view, unsigned handler, struct subscriptions *subscriptions,

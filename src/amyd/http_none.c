@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_none.c - what stands in for http_thread.c where amyd is built without libmicrohttpd.
+ * conf.c refuses the mode "http" then, so nobody comes here.
+ */
+#include "http_thread.h"
+#include "log.h"
+
+struct http_thread *
+http_thread_start(const struct listener *listener, struct router *router)
+{
+	(void)router;
+	log_error("listen %s: amyd was built without libmicrohttpd", listener->conf->name);
+	return NULL;
+}
+
+void
+http_thread_stop(struct http_thread *thread)
+{
+	(void)thread;
+}
