@@ -58,6 +58,8 @@ amyd_unit_tests = \
 	%D%/check_packet \
 	%D%/check_address \
 	%D%/check_conf \
+	%D%/check_conf_diff \
+	%D%/check_standstill \
 	%D%/check_table \
 	%D%/check_hash \
 	%D%/check_subscriptions \
@@ -371,6 +373,17 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_conf_CFLAGS = $(unit_cflags)
 %C%_check_conf_LDADD = $(amyd_unit_ldadd)
 %C%_check_conf_LDFLAGS = $(faults_ldflags) -Wl,--wrap=strdup
+
+%C%_check_conf_diff_SOURCES = %D%/check_conf_diff.c %D%/conf_file.h %D%/faults.c %D%/faults.h
+%C%_check_conf_diff_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_conf_diff_CFLAGS = $(unit_cflags)
+%C%_check_conf_diff_LDADD = $(amyd_unit_ldadd)
+%C%_check_conf_diff_LDFLAGS = $(faults_ldflags) -Wl,--wrap=strdup
+
+%C%_check_standstill_SOURCES = %D%/check_standstill.c
+%C%_check_standstill_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_standstill_CFLAGS = $(unit_cflags)
+%C%_check_standstill_LDADD = $(amyd_unit_ldadd)
 
 %C%_check_table_SOURCES = %D%/check_table.c %D%/faults.c %D%/faults.h
 %C%_check_table_CPPFLAGS = $(amyd_unit_cppflags)
