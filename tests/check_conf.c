@@ -17,19 +17,9 @@
 #define ADDRESS "address = \"127.0.0.1:1\"\n"
 
 /*
- * A copy is an allocation like any other: it may fail, and is counted. What libConfuse
- * allocates is neither: where it has no memory, its lexer ends the process.
+ * What libConfuse allocates neither fails nor is counted: where it has no memory, its lexer
+ * ends the process.
  */
-char *__wrap_strdup(const char *text);
-
-char *
-__wrap_strdup(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = malloc(size);
-
-	return copy == NULL ? NULL : memcpy(copy, text, size);
-}
 
 /* ---- Files ------------------------------------------------------------------------ */
 

@@ -5,18 +5,6 @@
 #include "conf_file.h"
 #include "faults.h"
 
-/* A copy is an allocation like any other: it may fail, and is counted. */
-char *__wrap_strdup(const char *text);
-
-char *
-__wrap_strdup(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = malloc(size);
-
-	return copy == NULL ? NULL : memcpy(copy, text, size);
-}
-
 /* ---- What is told, each with an LF ------------------------------------------------ */
 
 static char told[8192];
