@@ -62,15 +62,16 @@ assert_both_ways(const char *one, const char *other, const char *expected)
 #define HISTORY "history events {\n match = \"a.>\"\n "
 #define RULE "rule archive {\n match = \"a.>\"\n "
 
-static const char whole[] = "max_clients = 100\nlease = 1s\ndrain_time = 1s\nuser = nobody\n"
-                            "log { level = debug }\n"
-                            "listen main { address = \"127.0.0.1:0\" }\n"
-                            "listen in { address = \"/in\" mode = publish subject = s }\n"
-                            "listen out { address = \"/out\" mode = subscribe pattern = s }\n"
-                            "history events { match = \"a.>\" }\n"
-                            "history others { match = \"b.>\" lines = 7 }\n"
-                            "rule first { match = a regex = x to = { \"file:/a\", \"file:/b\" } }\n"
-                            "rule second { match = a to = \"subject:s\" stop = true }\n";
+static const char whole[] =
+    "max_clients = 100\nlease = 1s\ndrain_time = 1s\nuser = nobody\n"
+    "log { level = debug }\n"
+    "listen main { address = \"127.0.0.1:0\" }\n"
+    "listen in { address = \"/in\" mode = publish subject = s }\n"
+    "listen out { address = \"/out\" mode = subscribe pattern = s }\n"
+    "history events { match = \"a.>\" }\n"
+    "history others { match = \"b.>\" lines = 7 }\n"
+    "rule first { match = a regex = x to = { \"file:/a\", \"file:/b\" } }\n"
+    "rule second { match = a to = \"subject:s\" stop = true }\n";
 
 START_TEST(of_the_same_nothing_is_told)
 {
@@ -105,19 +106,22 @@ static const struct {
 	{ "eof_line", "mode = publish subject = a",
 	  "mode = publish subject = a eof_line = publish" },
 	{ "pattern", "mode = subscribe pattern = a", "mode = subscribe pattern = \"a.>\"" },
-	{ "history", "mode = subscribe pattern = a", "mode = subscribe pattern = a history = 3" },
+	{ "history", "mode = subscribe pattern = a",
+	  "mode = subscribe pattern = a history = 3" },
 	{ "mode, subject", "", "mode = publish subject = a" },
 	{ "mode, pattern", "mode = subscribe pattern = a", "" },
 	{ "access, max_line, queue, max_subs, open, slow, slow_time, idle_time, line_time, "
 	  "per_ip, accept_rate, line_rate",
-	  "", "line_rate = 1 accept_rate = 1 per_ip = 1 line_time = 1s idle_time = 1s "
-	      "slow_time = 1s slow = cut open = true max_subs = 1 queue = 4k max_line = 1 "
-	      "access = \"0600\"" },
+	  "",
+	  "line_rate = 1 accept_rate = 1 per_ip = 1 line_time = 1s idle_time = 1s "
+	  "slow_time = 1s slow = cut open = true max_subs = 1 queue = 4k max_line = 1 "
+	  "access = \"0600\"" },
 	{ "address, mode, access, max_line, queue, max_subs, open, slow, slow_time, idle_time, "
 	  "line_time, per_ip, accept_rate, line_rate, subject, eof_line",
-	  "", "address = \"/path\" mode = publish subject = a eof_line = publish line_rate = 1 "
-	      "accept_rate = 1 per_ip = 1 line_time = 1s idle_time = 1s slow_time = 1s "
-	      "slow = cut open = true max_subs = 1 queue = 4k max_line = 1 access = \"0600\"" },
+	  "",
+	  "address = \"/path\" mode = publish subject = a eof_line = publish line_rate = 1 "
+	  "accept_rate = 1 per_ip = 1 line_time = 1s idle_time = 1s slow_time = 1s "
+	  "slow = cut open = true max_subs = 1 queue = 4k max_line = 1 access = \"0600\"" },
 };
 
 static const char *
@@ -247,12 +251,14 @@ END_TEST
 START_TEST(order_is_that_of_those_that_stay)
 {
 	make_folder();
-	assert_one_way(RULE_OF("a") RULE_OF("b"), RULE_OF("x") RULE_OF("a") RULE_OF("y") RULE_OF("b"),
+	assert_one_way(RULE_OF("a") RULE_OF("b"),
+	               RULE_OF("x") RULE_OF("a") RULE_OF("y") RULE_OF("b"),
 	               "rule x: it is new\nrule y: it is new\n");
-	assert_one_way(RULE_OF("x") RULE_OF("a") RULE_OF("y") RULE_OF("b"), RULE_OF("a") RULE_OF("b"),
-	               "rule x: it is gone\nrule y: it is gone\n");
-	assert_one_way(RULE_OF("a") RULE_OF("x") RULE_OF("b"), RULE_OF("b") RULE_OF("y") RULE_OF("a"),
-	               "rule x: it is gone\nrule y: it is new\nrule: the order of its sections\n");
+	assert_one_way(RULE_OF("x") RULE_OF("a") RULE_OF("y") RULE_OF("b"),
+	               RULE_OF("a") RULE_OF("b"), "rule x: it is gone\nrule y: it is gone\n");
+	assert_one_way(
+	    RULE_OF("a") RULE_OF("x") RULE_OF("b"), RULE_OF("b") RULE_OF("y") RULE_OF("a"),
+	    "rule x: it is gone\nrule y: it is new\nrule: the order of its sections\n");
 	remove_folder();
 }
 END_TEST
@@ -270,8 +276,9 @@ END_TEST
 
 START_TEST(long_names_are_cut)
 {
-	static const char name[] = "0123456789012345678901234567890123456789012345678901234567890"
-	                           "123456789012345678901234567890123456789";
+	static const char name[] =
+	    "0123456789012345678901234567890123456789012345678901234567890"
+	    "123456789012345678901234567890123456789";
 	char text[512], expected[256];
 
 	make_folder();
@@ -340,16 +347,16 @@ START_TEST(all_that_stays_is_told)
 END_TEST
 
 /* What is left by conf_keep() of an option. */
-#define ASSERT_LEFT(running_text, new_text, most, field, value)                           \
-	do {                                                                              \
-		struct conf *running = read_conf("%s", running_text);                     \
-		struct conf *new = read_conf("%s", new_text);                             \
-                                                                                          \
-		told[0] = '\0';                                                           \
-		conf_keep(new, running, most, note, &told);                               \
-		ck_assert_int_eq(new->field, value);                                      \
-		conf_unref(running);                                                      \
-		conf_unref(new);                                                          \
+#define ASSERT_LEFT(running_text, new_text, most, field, value)                                \
+	do {                                                                                   \
+		struct conf *running = read_conf("%s", running_text);                          \
+		struct conf *new = read_conf("%s", new_text);                                  \
+                                                                                               \
+		told[0] = '\0';                                                                \
+		conf_keep(new, running, most, note, &told);                                    \
+		ck_assert_int_eq(new->field, value);                                           \
+		conf_unref(running);                                                           \
+		conf_unref(new);                                                               \
 	} while (0)
 
 START_TEST(more_clients_than_there_is_room_for_wait_for_a_restart)

@@ -17,13 +17,13 @@ enum { NHANDLERS = 2 };
 /* The nth from now on cannot be; 0: each of them can. */
 static unsigned thread_countdown;
 
-typedef int create_fn(pthread_t *thread, const pthread_attr_t *attributes,
-                      void *(*run)(void *), void *argument);
+typedef int create_fn(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                      void *argument);
 create_fn __real_pthread_create, __wrap_pthread_create;
 
 int
-__wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                      void *(*run)(void *), void *argument)
+__wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                      void *argument)
 {
 	if (thread_countdown > 0 && --thread_countdown == 0)
 		return EAGAIN;
@@ -111,8 +111,9 @@ rule(const char *name, const char *a, const char *b)
 	static unsigned n;
 	char *text = texts[n++ % 8];
 
-	snprintf(text, sizeof texts[0], "rule %s { match = \">\" to = { \"file:%s\"%s%s%s } }\n",
-	         name, path_of(a), b == NULL ? "" : ", \"file:", b == NULL ? "" : path_of(b),
+	snprintf(text, sizeof texts[0],
+	         "rule %s { match = \">\" to = { \"file:%s\"%s%s%s } }\n", name, path_of(a),
+	         b == NULL ? "" : ", \"file:", b == NULL ? "" : path_of(b),
 	         b == NULL ? "" : "\"");
 	return text;
 }
@@ -185,7 +186,8 @@ END_TEST
 START_TEST(targets_are_made_where_lines_leave_the_daemon)
 {
 	start();
-	have("rule a { match = a to = { \"subject:b\", \"tcp:127.0.0.1:1\", \"syslog:local3.err\" } }\n"
+	have("rule a { match = a to = { \"subject:b\", \"tcp:127.0.0.1:1\", "
+	     "\"syslog:local3.err\" } }\n"
 	     "rule b { match = b to = \"subject:c\" }\n" TCP("c"));
 	MUST(present.sinks[0][0] == NULL);
 	MUST(sink_target(sink_of(0, 1)) == &present_conf->rules[0].targets[1]);
