@@ -85,6 +85,7 @@ line_reader_links = \
 	%D%/amy_line_reader_keep.3 \
 	%D%/amy_line_reader_next.3 \
 	%D%/amy_line_reader_reserve.3 \
+	%D%/amy_line_reader_set_max_line.3 \
 	%D%/amy_line_reader_unget.3
 
 line_writer_links = \

@@ -12,27 +12,6 @@
 #include "faults.h"
 #include "harness.h"
 
-/* strndup(3) calls no malloc(3) that could fail. */
-char *__wrap_strndup(const char *text, size_t n);
-char *__wrap_strdup(const char *text);
-
-char *
-__wrap_strndup(const char *text, size_t n)
-{
-	char *copy = malloc(n + 1);
-
-	if (copy == NULL)
-		return NULL;
-	copy[n] = '\0';
-	return memcpy(copy, text, n);
-}
-
-char *
-__wrap_strdup(const char *text)
-{
-	return __wrap_strndup(text, strlen(text));
-}
-
 enum { FIRST = 3, NPASSED = 3 };
 
 static int kept[NPASSED]; /* what was at these descriptors; -1: nothing */

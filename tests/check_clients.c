@@ -178,6 +178,66 @@ START_TEST(row_has_what_is_known_of_a_client)
 }
 END_TEST
 
+START_TEST(row_has_the_listener_of_now)
+{
+	struct conf_listener next = { .name = (char[]){ "next" } };
+	struct client *client, *other;
+	char text[CLIENTS_MAX_TEXT];
+	struct client_row row;
+
+	make_clients();
+	client = add(1, 1);
+	other = add(2, 2);
+	clients_set_listener(clients, client, &next);
+	ck_assert_ptr_eq(client->listener, &next);
+	row = row_of(client);
+	ck_assert_ptr_eq(row.listener, &next);
+	ck_assert_ptr_nonnull(strstr(client_format(&row, text), "listener=next"));
+	ck_assert_ptr_eq(row_of(other).listener, &listener);
+	clients_set_listener(clients, client, &listener);
+	ck_assert_ptr_eq(row_of(client).listener, &listener);
+	clients_remove(clients, client);
+	clients_remove(clients, other);
+	clients_destroy(clients);
+}
+END_TEST
+
+static atomic_bool is_looked_at;
+
+static void *
+look_at_listeners(void *argument)
+{
+	const struct conf_listener *next = argument;
+
+	while (atomic_load(&is_looked_at)) {
+		struct client_row rows[2];
+		size_t place = 0;
+
+		MUST(clients_list(clients, &place, rows, 2) == 1);
+		MUST(rows[0].listener == &listener || rows[0].listener == next);
+	}
+	return NULL;
+}
+
+START_TEST(listener_changes_while_others_look)
+{
+	struct conf_listener next = { 0 };
+	struct client *client;
+	pthread_t looker;
+
+	make_clients();
+	client = add(1, 1);
+	atomic_store(&is_looked_at, true);
+	looker = spawn(look_at_listeners, &next);
+	for (int i = 0; i < 20000; i++)
+		clients_set_listener(clients, client, i % 2 == 0 ? &next : &listener);
+	atomic_store(&is_looked_at, false);
+	join(looker);
+	clients_remove(clients, client);
+	clients_destroy(clients);
+}
+END_TEST
+
 static const char *
 peer_text(struct client *client, char text[ADDRESS_MAX_TEXT])
 {
@@ -743,6 +803,8 @@ main(void)
 	return RUN_SUITE("clients",
 	    at_first_there_is_nobody,
 	    row_has_what_is_known_of_a_client,
+	    row_has_the_listener_of_now,
+	    listener_changes_while_others_look,
 	    row_has_the_peer_of_each_family,
 	    removed_client_is_not_there,
 	    who_takes_a_place_is_not_who_had_it,

@@ -18,21 +18,6 @@
 
 #define ADDRESS "address = \"127.0.0.1:1\"\n"
 
-/*
- * A copy is an allocation like any other: it may fail, and is counted. What libConfuse
- * allocates is neither: where it has no memory, its lexer ends the process.
- */
-char *__wrap_strdup(const char *text);
-
-char *
-__wrap_strdup(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = malloc(size);
-
-	return copy == NULL ? NULL : memcpy(copy, text, size);
-}
-
 /* ---- Files ------------------------------------------------------------------------ */
 
 static char folder[32];
@@ -1800,7 +1785,10 @@ END_TEST
 
 /* ---- No memory -------------------------------------------------------------------- */
 
-/* Whichever allocation of conf.c fails: it is refused as a whole, and nothing is left. */
+/*
+ * Whichever allocation of conf.c fails: it is refused as a whole, and nothing is left. What
+ * libConfuse allocates neither fails nor is counted: without memory, its lexer ends the process.
+ */
 static void
 load_through_every_failure(const char *text, unsigned at_least)
 {
@@ -1850,6 +1838,249 @@ START_TEST(without_memory_nothing_is_loaded)
 	memset(text, '\n', sizeof text - 1);
 	memcpy(text + sizeof text - 20, "handlers = 64\n", 14);
 	load_through_every_failure(text, 8);
+	remove_folder();
+}
+END_TEST
+
+/* The text is refused, if there is memory to look at it. How often there is none before. */
+static unsigned
+count_failures_before_parsing(const char *text)
+{
+	struct conf conf;
+	bool failed;
+	int code;
+	unsigned k = 0;
+
+	write_file(text, strlen(text));
+	do {
+		long allocations = fault_live_allocations();
+
+		error[0] = '\0';
+		fault_set(FAULT_ALLOCATION, ++k, ENOMEM);
+		code = conf_load(path, &conf, error);
+		failed = fault_clear();
+		MUST(code == (failed ? EX_OSERR : EX_CONFIG));
+		MUST(!failed || strstr(error, path) != NULL);
+		MUST(!failed || strstr(error, "out of memory") != NULL ||
+		     strstr(error, strerror(ENOMEM)) != NULL);
+		MUST(fault_live_allocations() == allocations);
+	} while (failed);
+	return k - 1;
+}
+
+/* libConfuse does not survive it: so there must be memory for what it makes of the text. */
+START_TEST(without_memory_to_parse_a_text_it_is_not_parsed)
+{
+	static char text[100000];
+
+	make_folder();
+	/* 64 KiB each: half a MiB, and a hundred times the text. */
+	ck_assert_uint_ge(count_failures_before_parsing("nonsense"), 512 / 64);
+	memset(text, ' ', sizeof text - 1);
+	memcpy(text, "nonsense", strlen("nonsense"));
+	ck_assert_uint_ge(count_failures_before_parsing(text),
+	                  (512 * 1024 + 100 * (unsigned)sizeof text) / 65536);
+	remove_folder();
+}
+END_TEST
+
+/* ---- Configurations that have references ------------------------------------------ */
+
+START_TEST(file_that_says_nothing_is_blank)
+{
+	static const struct {
+		const char *text;
+		bool is_blank;
+	} texts[] = {
+		{ "", true },
+		{ "\n \t\r\n", true },
+		{ "# nothing\n", true },
+		{ "/* nothing\n */ // at all", true },
+		{ "log { }\n", false },
+		{ "handlers = 0\n", false },
+		{ "# a comment\nhandlers = 0 # and more\n", false },
+	};
+	struct conf conf;
+
+	make_folder();
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		load_good(texts[i].text, &conf);
+		ck_assert_msg(conf.is_blank == texts[i].is_blank, "%s", texts[i].text);
+		conf_fini(&conf);
+	}
+	remove_folder();
+}
+END_TEST
+
+static const char two_of_each[] = "listen a { address = \"/a\" }\n"
+                                  "listen b { address = \"/b\" }\n"
+                                  "rule b { match = a to = \"file:/a\" }\n"
+                                  "rule c { match = a to = \"file:/a\" }\n";
+
+static struct conf *
+read_good(const char *text)
+{
+	int code = -1;
+	struct conf *conf;
+
+	write_file(text, strlen(text));
+	conf = conf_read(path, &code, error);
+	MUST(conf != NULL);
+	MUST(code == 0);
+	return conf;
+}
+
+START_TEST(what_is_read_knows_whose_it_is)
+{
+	struct conf *conf;
+	struct conf loaded;
+
+	make_folder();
+	conf = read_good(two_of_each);
+	ck_assert_uint_eq(atomic_load(&conf->nreferences), 1);
+	ck_assert_uint_eq(conf->nlisteners, 2);
+	ck_assert_uint_eq(conf->nrules, 2);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_ptr_eq(conf->listeners[i].conf, conf);
+		ck_assert_ptr_eq(conf->rules[i].conf, conf);
+	}
+	conf_unref(conf);
+	/* One that is owned by one has no references. */
+	load_good(two_of_each, &loaded);
+	ck_assert_uint_eq(atomic_load(&loaded.nreferences), 0);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_ptr_null(loaded.listeners[i].conf);
+		ck_assert_ptr_null(loaded.rules[i].conf);
+	}
+	conf_ref(loaded.listeners[0].conf);
+	conf_unref(loaded.listeners[0].conf);
+	conf_fini(&loaded);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(last_reference_frees_it)
+{
+	long allocations;
+	struct conf *conf;
+
+	make_folder();
+	allocations = fault_live_allocations();
+	conf = read_good(two_of_each);
+	conf_ref(conf);
+	conf_ref(conf);
+	MUST(atomic_load(&conf->nreferences) == 3);
+	conf_unref(conf);
+	conf_unref(conf);
+	MUST(strcmp(conf->listeners[1].name, "b") == 0);
+	conf_unref(conf);
+	MUST(fault_live_allocations() == allocations);
+	remove_folder();
+}
+END_TEST
+
+enum { NHOLDERS = 4, NHOLDS = 20000 };
+
+static void *
+hold_again_and_again(void *argument)
+{
+	struct conf *conf = argument;
+
+	for (unsigned i = 0; i < NHOLDS; i++) {
+		conf_ref(conf);
+		MUST(conf->listeners[0].conf == conf);
+		conf_unref(conf);
+	}
+	conf_unref(conf);
+	return NULL;
+}
+
+START_TEST(references_are_any_threads)
+{
+	pthread_t threads[NHOLDERS];
+	long allocations;
+	struct conf *conf;
+
+	make_folder();
+	allocations = fault_live_allocations();
+	conf = read_good(two_of_each);
+	for (unsigned i = 0; i < NHOLDERS; i++) {
+		conf_ref(conf);
+		threads[i] = spawn(hold_again_and_again, conf);
+	}
+	conf_unref(conf);
+	for (unsigned i = 0; i < NHOLDERS; i++)
+		join(threads[i]);
+	MUST(fault_live_allocations() == allocations);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(what_is_not_read_leaves_nothing)
+{
+	long allocations;
+	int code = 0;
+
+	make_folder();
+	allocations = fault_live_allocations();
+	MUST(conf_read(path, &code, error) == NULL);
+	MUST(code == EX_CONFIG);
+	MUST(strstr(error, strerror(ENOENT)) != NULL);
+	write_file("nonsense", 8);
+	MUST(conf_read(path, &code, error) == NULL);
+	MUST(code == EX_CONFIG);
+	MUST(strstr(error, "nonsense") != NULL);
+	MUST(fault_live_allocations() == allocations);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(without_memory_nothing_is_read)
+{
+	unsigned k = 0;
+	bool failed;
+
+	make_folder();
+	write_file(two_of_each, strlen(two_of_each));
+	do {
+		long allocations = fault_live_allocations();
+		struct conf *conf;
+		int code = -1;
+
+		error[0] = '\0';
+		fault_set(FAULT_ALLOCATION, ++k, ENOMEM);
+		conf = conf_read(path, &code, error);
+		failed = fault_clear();
+		MUST((conf == NULL) == failed);
+		MUST(code == (failed ? EX_OSERR : 0));
+		MUST(!failed || error[0] != '\0');
+		conf_unref(conf);
+		MUST(fault_live_allocations() == allocations);
+	} while (failed);
+	ck_assert_uint_gt(k, 20);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(sections_are_found_by_their_names)
+{
+	struct conf *conf;
+
+	make_folder();
+	conf = read_good(two_of_each);
+	ck_assert_ptr_eq(conf_find_listener(conf, "a"), &conf->listeners[0]);
+	ck_assert_ptr_eq(conf_find_listener(conf, "b"), &conf->listeners[1]);
+	ck_assert_ptr_null(conf_find_listener(conf, "c"));
+	ck_assert_ptr_null(conf_find_listener(conf, "A"));
+	ck_assert_ptr_null(conf_find_listener(conf, ""));
+	ck_assert_ptr_eq(conf_find_rule(conf, "b"), &conf->rules[0]);
+	ck_assert_ptr_eq(conf_find_rule(conf, "c"), &conf->rules[1]);
+	ck_assert_ptr_null(conf_find_rule(conf, "a"));
+	conf_unref(conf);
+	conf = read_good("");
+	ck_assert_ptr_eq(conf_find_listener(conf, "main"), &conf->listeners[0]);
+	ck_assert_ptr_null(conf_find_rule(conf, "main"));
+	conf_unref(conf);
 	remove_folder();
 }
 END_TEST
@@ -1922,5 +2153,13 @@ main(void)
 	    long_error_is_cut,
 	    shipped_file_is_the_defaults,
 	    what_is_commented_out_in_the_shipped_file_is_the_defaults_too,
-	    without_memory_nothing_is_loaded);
+	    without_memory_nothing_is_loaded,
+	    without_memory_to_parse_a_text_it_is_not_parsed,
+	    file_that_says_nothing_is_blank,
+	    what_is_read_knows_whose_it_is,
+	    last_reference_frees_it,
+	    references_are_any_threads,
+	    what_is_not_read_leaves_nothing,
+	    without_memory_nothing_is_read,
+	    sections_are_found_by_their_names);
 }

@@ -1401,6 +1401,517 @@ START_TEST(nothing_is_missing_unless_it_is_told)
 }
 END_TEST
 
+/* ---- Other sections ---------------------------------------------------------------- */
+
+#define SECTION(name, match, lines, bytes)                                                 \
+	{                                                                                  \
+		(char *)(name), (char *)(match), lines, bytes                              \
+	}
+
+/* Those of this list from now on; they last as long as the block in which it stands. */
+#define HAVE(...)                                                                          \
+	have((const struct conf_history[]){ __VA_ARGS__ },                                 \
+	     sizeof((const struct conf_history[]){ __VA_ARGS__ }) /                        \
+	         sizeof(struct conf_history))
+
+static void
+have(const struct conf_history *next, size_t n)
+{
+	struct history_change *change = history_prepare(history, next, n);
+
+	MUST(change != NULL);
+	history_apply(change);
+	MUST(history_nsections(history) == n);
+}
+
+static void
+have_none(void)
+{
+	have(NULL, 0);
+}
+
+static void
+say_n(const char *subject, unsigned n)
+{
+	while (n-- > 0)
+		say(subject);
+}
+
+static void
+expect_section(size_t i, const char *name, uint64_t nlines, uint64_t nforgotten)
+{
+	struct history_usage usage;
+
+	history_usage(history, i, &usage);
+	MUST(strcmp(usage.name, name) == 0);
+	MUST(usage.nlines == nlines);
+	MUST(nlines > 0 || usage.nbytes == 0);
+	MUST(usage.nforgotten == nforgotten);
+}
+
+/* One section, s0, and lines 1 to n of "a" in it. */
+static void
+start_with(unsigned n, uint64_t lines)
+{
+	add_section("a", lines, NO_LIMIT);
+	start();
+	say_n("a", n);
+}
+
+START_TEST(section_keeps_its_lines_by_its_name)
+{
+	start_with(5, 5);
+	HAVE(SECTION("s0", "a", 5, NO_LIMIT));
+	expect("a", ALL, "1 2 3 4 5");
+	HAVE(SECTION("s0", "a", 8, NO_LIMIT));
+	expect("a", ALL, "1 2 3 4 5");
+	MUST(head() == 5);
+	say_n("a", 3);
+	expect("a", ALL, "1 2 3 4 5 6 7 8");
+	expect_section(0, "s0", 8, 0);
+	say("a");
+	expect("a", ALL, "2 3 4 5 6 7 8 9");
+	expect_section(0, "s0", 8, 1);
+	stop();
+}
+END_TEST
+
+START_TEST(section_that_may_have_fewer_lines_forgets_the_oldest)
+{
+	start_with(40, 40);
+	HAVE(SECTION("s0", "a", 4, NO_LIMIT));
+	expect("a", ALL, "37 38 39 40");
+	expect_section(0, "s0", 4, 36);
+	say_n("a", 2);
+	expect("a", ALL, "39 40 41 42");
+	HAVE(SECTION("s0", "a", 1, NO_LIMIT));
+	expect("a", ALL, "42");
+	/* And may have more again. */
+	HAVE(SECTION("s0", "a", 60, NO_LIMIT));
+	say_n("a", 100);
+	expect_section(0, "s0", 60, 82);
+	expect("a", LAST(3), "140 141 142");
+	stop();
+}
+END_TEST
+
+START_TEST(section_that_may_have_fewer_bytes_forgets_the_oldest)
+{
+	size_t size;
+
+	start_with(10, 100);
+	size = size_of("a", 0);
+	HAVE(SECTION("s0", "a", 100, 3 * size));
+	expect("a", ALL, "8 9 10");
+	expect_section(0, "s0", 3, 7);
+	HAVE(SECTION("s0", "a", 100, 3 * size - 1));
+	expect("a", ALL, "9 10");
+	say("a");
+	expect("a", ALL, "10 11");
+	/* There is no room for any. */
+	HAVE(SECTION("s0", "a", 100, size - 1));
+	expect("a", ALL, "");
+	expect_section(0, "s0", 0, 11);
+	say("a");
+	expect_section(0, "s0", 0, 12);
+	HAVE(SECTION("s0", "a", 100, size));
+	say("a");
+	expect("a", ALL, "13");
+	stop();
+}
+END_TEST
+
+START_TEST(section_that_is_gone_has_forgotten_all)
+{
+	start_with(5, 10);
+	have_none();
+	MUST(section_of("a") == -1);
+	expect("a", ALL, "");
+	MUST(say("a") == 6);
+	expect("a", ALL, "");
+	/* It comes back empty. */
+	HAVE(SECTION("s0", "a", 10, NO_LIMIT));
+	expect("a", ALL, "");
+	expect_section(0, "s0", 0, 5);
+	say_n("a", 2);
+	expect("a", ALL, "7 8");
+	have_none();
+	have_none();
+	HAVE(SECTION("s0", "a", 1, NO_LIMIT));
+	expect_section(0, "s0", 0, 7);
+	say_n("a", 2);
+	expect("a", ALL, "10");
+	stop();
+}
+END_TEST
+
+START_TEST(section_of_another_name_is_another_one)
+{
+	start_with(5, 10);
+	HAVE(SECTION("other", "a", 10, NO_LIMIT));
+	expect("a", ALL, "");
+	expect_section(0, "other", 0, 0);
+	say("a");
+	expect("a", ALL, "6");
+	HAVE(SECTION("s0", "a", 10, NO_LIMIT), SECTION("other", "a", 10, NO_LIMIT));
+	expect_section(0, "s0", 0, 5);
+	expect_section(1, "other", 1, 0);
+	expect("a", ALL, "6");
+	stop();
+}
+END_TEST
+
+START_TEST(last_values_stay_whatever_the_sections_are)
+{
+	start_with(1, 10);
+	keep("a");
+	keep("b");
+	have_none();
+	MUST(is_kept("a") && is_kept("b"));
+	expect(">", ALL, "2 3");
+	HAVE(SECTION("s0", ">", 10, NO_LIMIT));
+	expect(">", ALL, "2 3");
+	keep("a");
+	expect(">", ALL, "3 4");
+	MUST(forget("a"));
+	expect(">", ALL, "3 4");
+	expect_section(0, "s0", 1, 2);
+	stop();
+}
+END_TEST
+
+START_TEST(lines_that_are_not_matched_any_more_are_found)
+{
+	start_with(3, 10);
+	HAVE(SECTION("s0", "b.>", 10, NO_LIMIT));
+	MUST(section_of("a") == -1);
+	MUST(section_of("b.x") == 0);
+	say("a"); /* 4 is stored nowhere */
+	say("b.x");
+	expect("a", ALL, "1 2 3");
+	expect("*", ALL, "1 2 3");
+	expect("b.x", ALL, "5");
+	expect(">", ALL, "1 2 3 5");
+	expect("a", LAST(2), "2 3");
+	expect("a", FROM(2, 0), "2 3");
+	/* Once more, to what neither of them matches. */
+	HAVE(SECTION("s0", "c", 10, NO_LIMIT));
+	expect("a", ALL, "1 2 3");
+	expect("b.*", ALL, "5");
+	HAVE(SECTION("s0", "c", 10, NO_LIMIT));
+	expect("a", ALL, "1 2 3");
+	HAVE(SECTION("s0", "a", 10, NO_LIMIT));
+	expect("b.*", ALL, "5");
+	/* Until there is no room for them. */
+	say_n("a", 10);
+	expect("b.*", ALL, "");
+	expect("a", LAST(2), "14 15");
+	stop();
+}
+END_TEST
+
+START_TEST(order_of_the_sections_says_where_a_line_is_stored)
+{
+	add_section("a.>", 10, NO_LIMIT);
+	add_section(">", 10, NO_LIMIT);
+	start();
+	say("a.x");
+	say("b.x");
+	expect_section(0, "s0", 1, 0);
+	expect_section(1, "s1", 1, 0);
+	HAVE(SECTION("s1", ">", 10, NO_LIMIT), SECTION("new", "b.>", 10, NO_LIMIT),
+	     SECTION("s0", "a.>", 10, NO_LIMIT));
+	MUST(section_of("a.x") == 0);
+	MUST(section_of("b.x") == 0);
+	say("a.x");
+	say("b.x");
+	expect_section(0, "s1", 3, 0);
+	expect_section(1, "new", 0, 0);
+	expect_section(2, "s0", 1, 0);
+	/* Wherever they are. */
+	expect("a.x", ALL, "1 3");
+	expect("b.x", ALL, "2 4");
+	expect(">", ALL, "1 2 3 4");
+	HAVE(SECTION("s0", "a.>", 1, NO_LIMIT));
+	expect(">", ALL, "1");
+	stop();
+}
+END_TEST
+
+START_TEST(sections_may_be_many_more_and_fewer)
+{
+	char many_names[50][8];
+	struct conf_history many[50];
+
+	start_with(3, 10);
+	for (size_t i = 0; i < 50; i++) {
+		sprintf(many_names[i], "s%zu", 49 - i);
+		many[i] = (struct conf_history){ many_names[i], (char *)"x", 10, NO_LIMIT };
+	}
+	have(many, 50);
+	expect_section(49, "s0", 3, 0);
+	expect("a", ALL, "1 2 3");
+	have(many, 25);
+	expect("a", ALL, "");
+	have(many + 25, 25);
+	expect_section(24, "s0", 0, 3);
+	have_none();
+	stop();
+}
+END_TEST
+
+/* ---- Replays while sections change ------------------------------------------------- */
+
+START_TEST(gap_stands_where_a_section_shrank)
+{
+	struct replay *replay, *unread;
+
+	start_with(10, 10);
+	replay = look("a", ALL, NULL);
+	unread = look("a", ALL, NULL);
+	must_be(next(replay, 2), "1 2", "first");
+	HAVE(SECTION("s0", "a", 3, NO_LIMIT));
+	must_be(next(replay, 2), "(5: 3-7) 8 9", "a gap");
+	must_be(next(unread, 1), "(7: 1-7) 8", "a gap before anything was read");
+	HAVE(SECTION("s0", "a", 3, size_of("a", 0) - 1));
+	must_be(next(replay, 2), "(1: 10-10)", "a gap before the end");
+	must_be(next(replay, 2), "", "at last");
+	must_be(next(unread, 2), "(2: 9-10)", "a gap before the end");
+	must_be(next(unread, 2), "", "at last");
+	replay_destroy(replay);
+	replay_destroy(unread);
+	stop();
+}
+END_TEST
+
+START_TEST(gap_stands_where_a_section_is_gone)
+{
+	struct replay *replay, *unread;
+
+	start_with(10, 10);
+	replay = look("a", ALL, NULL);
+	unread = look("a", ALL, NULL);
+	must_be(next(replay, 2), "1 2", "first");
+	have_none();
+	must_be(next(replay, 2), "(8: 3-10)", "a gap");
+	must_be(next(replay, 2), "", "at last");
+	/* And back again, with lines that are not of the replay. */
+	HAVE(SECTION("s0", "a", 10, NO_LIMIT));
+	say_n("a", 3);
+	must_be(next(unread, 2), "(10: 1-10)", "a gap");
+	must_be(next(unread, 2), "", "at last");
+	must_be(next(replay, 2), "", "still");
+	expect("a", ALL, "11 12 13");
+	replay_destroy(replay);
+	replay_destroy(unread);
+	stop();
+}
+END_TEST
+
+START_TEST(of_the_sections_that_stay_nothing_is_missing)
+{
+	struct replay *replay;
+
+	add_section("a", 10, NO_LIMIT);
+	add_section("b", 10, NO_LIMIT);
+	start();
+	for (int i = 0; i < 4; i++) {
+		say("a");
+		say("b");
+	}
+	replay = look(">", ALL, NULL);
+	must_be(next(replay, 3), "1 2 3", "first");
+	HAVE(SECTION("s1", "c", 10, NO_LIMIT), SECTION("new", "d", 10, NO_LIMIT));
+	must_be(next(replay, 2), "(2: 5-7) 4 6", "a gap, and the others");
+	HAVE(SECTION("new", "d", 10, NO_LIMIT), SECTION("s1", "e", 10, NO_LIMIT));
+	say("d"); /* 9 is later */
+	must_be(next(replay, 10), "8", "the rest");
+	must_be(next(replay, 10), "", "at last");
+	replay_destroy(replay);
+	stop();
+}
+END_TEST
+
+START_TEST(what_is_kept_too_is_shown_where_its_section_is_gone)
+{
+	struct replay *replay;
+
+	start_with(2, 10);
+	keep("a");
+	say_n("a", 2);
+	replay = look("a", ALL, NULL);
+	must_be(next(replay, 1), "1", "first");
+	have_none();
+	must_be(next(replay, 10), "(4: 2-5) 3", "a gap, and what is kept");
+	must_be(next(replay, 10), "", "at last");
+	replay_destroy(replay);
+	stop();
+}
+END_TEST
+
+START_TEST(oldest_number_is_a_later_one_where_a_section_is_empty)
+{
+	start_with(5, 10);
+	HAVE(SECTION("s0", "a", 10, size_of("a", 0) - 1));
+	MUST(oldest("a", FROM(1, 0)) == 6);
+	MUST(oldest("a", FROM(5, 0)) == 6);
+	MUST(oldest("a", FROM(6, 0)) == 0);
+	MUST(oldest("b", FROM(1, 0)) == 0);
+	keep("b");
+	MUST(oldest("a", FROM(1, 0)) == 7);
+	HAVE(SECTION("s0", "a", 10, NO_LIMIT));
+	say("a");
+	MUST(oldest("a", FROM(1, 0)) == 7);
+	MUST(oldest("a", FROM(6, 0)) == 0);
+	/* Gone and back again: what it had is forgotten. */
+	have_none();
+	MUST(oldest("a", FROM(1, 0)) == 0);
+	HAVE(SECTION("s0", "a", 10, NO_LIMIT), SECTION("new", "b", 10, NO_LIMIT));
+	MUST(oldest("a", FROM(1, 0)) == 8);
+	MUST(oldest("a", FROM(7, 7)) == 8);
+	MUST(oldest("b", FROM(1, 0)) == 0);
+	stop();
+}
+END_TEST
+
+/* ---- Changes that come to nothing -------------------------------------------------- */
+
+static void
+must_be_as_it_was(void)
+{
+	MUST(history_nsections(history) == 2);
+	MUST(section_of("a") == 0);
+	MUST(section_of("b") == 1);
+	MUST(section_of("c") == -1);
+	expect_usage(0, 3, 3 * size_of("a", 0), 1);
+	expect_usage(1, 1, size_of("b", 0), 0);
+	expect(">", ALL, "2 3 4 5");
+}
+
+/* Two sections; and one that is gone: it is known still. */
+static void
+start_with_two(void)
+{
+	static struct conf_history three[] = {
+		SECTION("gone", "d", 10, NO_LIMIT),
+		SECTION("s0", "a", 3, NO_LIMIT),
+		SECTION("s1", "b", 3, NO_LIMIT),
+	};
+
+	add_section("a", 3, NO_LIMIT);
+	add_section("b", 3, NO_LIMIT);
+	start();
+	have(three, 3);
+	have(sections, 2);
+	say_n("a", 4);
+	say("b");
+	must_be_as_it_was();
+}
+
+static const struct conf_history other_sections[] = {
+	SECTION("new", "c", 10, NO_LIMIT),   SECTION("s1", "a", 1, NO_LIMIT),
+	SECTION("gone", "d", 10, NO_LIMIT),  SECTION("newer", "e", 10, NO_LIMIT),
+};
+
+START_TEST(without_memory_sections_stay_as_they_are)
+{
+	struct history_change *change;
+	unsigned nth = 0;
+
+	start_with_two();
+	do {
+		long live = fault_live_allocations();
+
+		fault_set(FAULT_ALLOCATION, ++nth, ENOMEM);
+		errno = 0;
+		change = history_prepare(history, other_sections, 4);
+		if (!fault_clear())
+			break;
+		MUST(change == NULL);
+		MUST(errno == ENOMEM);
+		MUST(fault_live_allocations() == live);
+		must_be_as_it_was();
+	} while (nth < 100);
+	/* It, its list, and two of each new section. */
+	MUST(nth == 7);
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	history_apply(change);
+	MUST(!fault_clear());
+	MUST(section_of("c") == 0);
+	expect(">", ALL, "5");
+	stop();
+}
+END_TEST
+
+START_TEST(change_that_is_abandoned_has_changed_nothing)
+{
+	start_with_two();
+	for (int i = 0; i < 3; i++) {
+		long live = fault_live_allocations();
+
+		history_abandon(history_prepare(history, other_sections, 4));
+		MUST(fault_live_allocations() == live);
+		must_be_as_it_was();
+		history_abandon(history_prepare(history, NULL, 0));
+		MUST(fault_live_allocations() == live);
+	}
+	history_abandon(NULL);
+	must_be_as_it_was();
+	have(other_sections, 4);
+	expect(">", ALL, "5");
+	stop();
+}
+END_TEST
+
+/* ---- While other threads look ------------------------------------------------------ */
+
+static void *
+look_again_and_again(void *argument)
+{
+	(void)argument;
+	while (!atomic_load(&is_done)) {
+		struct history_usage usage;
+
+		read_all_with_gaps();
+		history_usage(history, 0, &usage);
+		MUST(usage.nlines <= 50);
+		history_kept_usage(history, &usage);
+		MUST(!is_kept("a"));
+	}
+	return NULL;
+}
+
+/* Replays are made and read, for that takes the lock; nothing is published. */
+START_TEST(replays_are_read_while_sections_change)
+{
+	static const struct conf_history few[] = { SECTION("s0", ">", 50, NO_LIMIT) };
+	static const struct conf_history more[] = {
+		SECTION("other", "a", 50, NO_LIMIT),
+		SECTION("s0", "c.>", 50, NO_LIMIT),
+	};
+	pthread_t looker;
+
+	add_section("c.>", 50, NO_LIMIT);
+	start();
+	atomic_store(&is_done, false);
+	looker = spawn(look_again_and_again, NULL);
+	for (int i = 0; i < 2000; i++) {
+		if (i % 3 == 0)
+			have(few, 1);
+		else if (i % 3 == 1)
+			have(more, 2);
+		else if (i % 9 == 8)
+			have(more, 1);
+		if (i % 9 != 8)
+			say_n("c.x", 20);
+	}
+	atomic_store(&is_done, true);
+	join(looker);
+	have_none();
+	stop();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -1438,5 +1949,22 @@ main(void)
 	    without_memory_there_is_no_replay,
 	    any_history_is_replayed_as_a_list_would_be,
 	    replay_is_whole_while_lines_are_said,
-	    nothing_is_missing_unless_it_is_told);
+	    nothing_is_missing_unless_it_is_told,
+	    section_keeps_its_lines_by_its_name,
+	    section_that_may_have_fewer_lines_forgets_the_oldest,
+	    section_that_may_have_fewer_bytes_forgets_the_oldest,
+	    section_that_is_gone_has_forgotten_all,
+	    section_of_another_name_is_another_one,
+	    last_values_stay_whatever_the_sections_are,
+	    lines_that_are_not_matched_any_more_are_found,
+	    order_of_the_sections_says_where_a_line_is_stored,
+	    sections_may_be_many_more_and_fewer,
+	    gap_stands_where_a_section_shrank,
+	    gap_stands_where_a_section_is_gone,
+	    of_the_sections_that_stay_nothing_is_missing,
+	    what_is_kept_too_is_shown_where_its_section_is_gone,
+	    oldest_number_is_a_later_one_where_a_section_is_empty,
+	    without_memory_sections_stay_as_they_are,
+	    change_that_is_abandoned_has_changed_nothing,
+	    replays_are_read_while_sections_change);
 }

@@ -216,6 +216,68 @@ START_TEST(nobody_is_due_before_a_lease_without_an_event)
 }
 END_TEST
 
+/* A lease and an eighth of it. */
+static int64_t
+more_than(int64_t lease_ms)
+{
+	return lease_ms + lease_ms / 8;
+}
+
+START_TEST(another_time_counts_for_those_that_are_leased)
+{
+	static const int64_t times[] = { 80, 1600, LEASE_MS };
+
+	start(LEASE_MS);
+	lease_at(0, START_MS);
+	lease_at(1, START_MS + 10);
+	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+		int64_t until_ms = START_MS + more_than(times[i]);
+
+		leases_set_time(&leases, times[i]);
+		ck_assert_int_eq(leases_next_ms(&leases, START_MS), until_ms - START_MS);
+		ck_assert_ptr_null(leases_due(&leases, until_ms - 1));
+		ck_assert_ptr_eq(leases_due(&leases, until_ms), sessions[0]);
+	}
+	leases_set_time(&leases, 80);
+	lease_end(&leases, sessions[0]);
+	ck_assert_ptr_eq(leases_due(&leases, START_MS + 10 + more_than(80)), sessions[1]);
+	stop();
+}
+END_TEST
+
+START_TEST(another_time_counts_for_those_that_come_again)
+{
+	start(LEASE_MS);
+	leases_set_time(&leases, 80);
+	lease_use(&leases, sessions[0], START_MS);
+	lease_use(&leases, sessions[0], START_MS + more_than(80) + 1);
+	ck_assert(!sessions[0]->is_busy);
+	leases_set_time(&leases, 1600);
+	lease_use(&leases, sessions[0], START_MS + more_than(80) + 1 + more_than(1600));
+	ck_assert(sessions[0]->is_busy);
+	stop();
+}
+END_TEST
+
+START_TEST(leases_are_neither_begun_nor_ended_by_another_time)
+{
+	start(LEASE_MS);
+	lease_at(0, START_MS);
+	leases_set_time(&leases, 0);
+	ck_assert_int_eq(leases.lease_ms, LEASE_MS);
+	ck_assert_int_eq(leases_next_ms(&leases, START_MS), MORE_MS);
+	stop();
+	start(0);
+	leases_set_time(&leases, LEASE_MS);
+	ck_assert_int_eq(leases.lease_ms, 0);
+	ck_assert_ptr_null(leases.set);
+	lease_use(&leases, sessions[0], START_MS);
+	lease_use(&leases, sessions[0], START_MS);
+	ck_assert(!sessions[0]->is_busy);
+	stop();
+}
+END_TEST
+
 START_TEST(client_that_cannot_be_waited_for_is_not_leased)
 {
 	start(LEASE_MS);
@@ -260,6 +322,9 @@ main(void)
 	    pipe_and_leased_clients_are_waited_for, interest_of_a_leased_client_may_change,
 	    lease_that_has_ended_is_silent, quiet_clients_are_due_in_their_order,
 	    nobody_is_due_before_a_lease_without_an_event,
+	    another_time_counts_for_those_that_are_leased,
+	    another_time_counts_for_those_that_come_again,
+	    leases_are_neither_begun_nor_ended_by_another_time,
 	    client_that_cannot_be_waited_for_is_not_leased,
 	    set_that_cannot_be_made_leaves_nothing);
 }

@@ -1484,6 +1484,243 @@ START_TEST(without_memory_nothing_is_reserved)
 }
 END_TEST
 
+/* ---- Another max_line --------------------------------------------------------------- */
+
+START_TEST(line_that_has_begun_may_become_as_long_as_the_new_max_line)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 4);
+	assert_fed(&reader, "123");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_set_max_line(&reader, 8);
+	assert_fed(&reader, "45678");
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "\n123456789");
+	assert_next_is(&reader, "12345678");
+	assert_next_is_too_long(&reader);
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(line_that_has_begun_is_refused_where_the_new_max_line_is_shorter)
+{
+	static const char *const more[] = { "\n", "9", "9\n", "99999\n" };
+
+	for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+		struct amy_line_reader reader;
+
+		amy_line_reader_init(&reader, 8);
+		assert_fed(&reader, "12345");
+		assert_next_is_nothing(&reader);
+		amy_line_reader_set_max_line(&reader, 4);
+		/* Of what was looked at already nothing is said before more has come. */
+		assert_next_is_nothing(&reader);
+		ck_assert(!amy_line_reader_has_line(&reader));
+		ck_assert(!amy_line_reader_is_empty(&reader));
+		assert_fed(&reader, more[i]);
+		assert_next_is_too_long(&reader);
+		assert_next_is_nothing(&reader);
+		assert_fed(&reader, strchr(more[i], '\n') == NULL ? "\nnext\n" : "next\n");
+		assert_next_is(&reader, "next");
+		assert_next_is_nothing(&reader);
+		ck_assert(amy_line_reader_is_empty(&reader));
+		amy_line_reader_fini(&reader);
+	}
+}
+END_TEST
+
+START_TEST(line_that_has_begun_and_fits_is_not_refused)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 100);
+	assert_fed(&reader, "1234");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_set_max_line(&reader, 4);
+	assert_fed(&reader, "\n");
+	assert_next_is(&reader, "1234");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+/* A last line without LF, too. */
+START_TEST(rest_is_measured_by_the_new_max_line)
+{
+	struct amy_line_reader reader;
+	struct amy_bytes line;
+
+	amy_line_reader_init(&reader, 8);
+	assert_fed(&reader, "12345");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_set_max_line(&reader, 4);
+	errno = 0;
+	ck_assert_int_eq(amy_line_reader_finish(&reader, &line), -1);
+	ck_assert_int_eq(errno, EMSGSIZE);
+	ck_assert_int_eq(amy_line_reader_finish(&reader, &line), 0);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(complete_lines_that_were_kept_are_measured_by_the_new_max_line)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 8);
+	assert_fed(&reader, "one\n12345\ntwo\n123456789\nthree");
+	assert_next_is(&reader, "one");
+	ck_assert_int_eq(amy_line_reader_keep(&reader), 0);
+	amy_line_reader_set_max_line(&reader, 4);
+	ck_assert(amy_line_reader_has_line(&reader));
+	assert_next_is_too_long(&reader);
+	assert_next_is(&reader, "two");
+	amy_line_reader_set_max_line(&reader, 9);
+	assert_next_is(&reader, "123456789");
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "\n");
+	assert_next_is(&reader, "three");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(line_that_comes_again_is_measured_by_the_new_max_line)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 8);
+	assert_fed(&reader, "12345\ntwo\n");
+	assert_next_is(&reader, "12345");
+	amy_line_reader_unget(&reader);
+	amy_line_reader_set_max_line(&reader, 4);
+	assert_next_is_too_long(&reader);
+	assert_next_is(&reader, "two");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(line_that_is_dropped_is_dropped_to_its_end_whatever_the_new_max_line)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 4);
+	assert_fed(&reader, "12345");
+	assert_next_is_too_long(&reader);
+	amy_line_reader_set_max_line(&reader, 100);
+	assert_fed(&reader, "6789");
+	assert_next_is_nothing(&reader);
+	assert_fed(&reader, "0\n1234567890\n");
+	assert_next_is(&reader, "1234567890");
+	amy_line_reader_set_max_line(&reader, 4);
+	assert_next_is_nothing(&reader);
+	ck_assert(amy_line_reader_is_empty(&reader));
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(new_max_line_has_the_same_range)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 8);
+	amy_line_reader_set_max_line(&reader, 0);
+	ck_assert_uint_eq(reader.max_line, 1);
+	assert_fed(&reader, "1\n12\n");
+	assert_next_is(&reader, "1");
+	assert_next_is_too_long(&reader);
+	assert_next_is_nothing(&reader);
+	amy_line_reader_set_max_line(&reader, SIZE_MAX);
+	ck_assert_uint_eq(reader.max_line, 1u << 30);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+START_TEST(what_was_reserved_is_reserved_again_for_the_new_max_line)
+{
+	struct amy_line_reader reader;
+
+	amy_line_reader_init(&reader, 4);
+	ck_assert_int_eq(amy_line_reader_reserve(&reader), 0);
+	assert_fed(&reader, "123");
+	assert_next_is_nothing(&reader);
+	amy_line_reader_set_max_line(&reader, 300);
+	ck_assert_int_eq(amy_line_reader_reserve(&reader), 0);
+	ck_assert_uint_eq(reader.kept->capacity, 301);
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	for (int i = 3; i < 300; i++) {
+		MUST(amy_line_reader_feed(&reader, "x", 1) == 0);
+		MUST(!note_next(&transcript, &reader));
+	}
+	MUST(amy_line_reader_feed(&reader, "\n", 1) == 0);
+	transcript.nbytes = 0;
+	MUST(note_next(&transcript, &reader));
+	MUST(!fault_clear());
+	ck_assert_uint_eq(transcript.nbytes, 301);
+	/* It stays, where less would do now. */
+	amy_line_reader_set_max_line(&reader, 4);
+	ck_assert_int_eq(amy_line_reader_reserve(&reader), 0);
+	ck_assert_uint_eq(reader.kept->capacity, 301);
+	amy_line_reader_fini(&reader);
+}
+END_TEST
+
+/*
+ * Lines of up to 20 bytes, in reads of any size; max_line changes between reads. A line is as
+ * long as may be when it ends, or is refused: once, and what comes behind it is not harmed.
+ */
+static void
+read_while_max_line_changes(uint64_t *random)
+{
+	struct amy_line_reader reader;
+	char bytes[2000], text[32];
+	size_t nbytes = 0, nlines = 0, ntold = 0;
+
+	while (nbytes < sizeof bytes - 32) {
+		int n = snprintf(text, sizeof text, "%02zu", nlines++ % 100);
+		size_t nmore = random_below(random, 19);
+
+		memcpy(bytes + nbytes, text, (size_t)n);
+		memset(bytes + nbytes + n, 'x', nmore);
+		nbytes += (size_t)n + nmore;
+		bytes[nbytes++] = '\n';
+	}
+	amy_line_reader_init(&reader, 10);
+	for (size_t at = 0, n; at < nbytes; at += n) {
+		struct amy_bytes line;
+		int rc;
+
+		n = 1 + random_below(random, 30);
+		if (n > nbytes - at)
+			n = nbytes - at;
+		amy_line_reader_set_max_line(&reader, 1 + random_below(random, 20));
+		MUST(amy_line_reader_feed(&reader, bytes + at, n) == 0);
+		for (; (rc = amy_line_reader_next(&reader, &line)) != 0; ntold++) {
+			MUST(rc == 1 || errno == EMSGSIZE);
+			if (rc == -1)
+				continue;
+			MUST(line.nbytes <= reader.max_line);
+			snprintf(text, sizeof text, "%02zu", ntold % 100);
+			MUST(memcmp(line.bytes, text, 2) == 0);
+		}
+	}
+	MUST(ntold == nlines);
+	MUST(amy_line_reader_is_empty(&reader));
+	amy_line_reader_fini(&reader);
+}
+
+START_TEST(each_line_is_had_or_refused_once_while_max_line_changes)
+{
+	for (uint64_t seed = 1; seed <= 2000; seed++) {
+		uint64_t random = seed;
+
+		read_while_max_line_changes(&random);
+	}
+}
+END_TEST
+
 /* ---- Any allocation fails ----------------------------------------------------------- */
 
 /* What fails for want of memory is done again. False: nothing failed. */
@@ -1621,5 +1858,15 @@ main(void)
 	    more_than_a_line_may_be_kept_by_a_reserved_reader,
 	    reserving_keeps_the_line_that_was_begun,
 	    without_memory_nothing_is_reserved,
+	    line_that_has_begun_may_become_as_long_as_the_new_max_line,
+	    line_that_has_begun_is_refused_where_the_new_max_line_is_shorter,
+	    line_that_has_begun_and_fits_is_not_refused,
+	    rest_is_measured_by_the_new_max_line,
+	    complete_lines_that_were_kept_are_measured_by_the_new_max_line,
+	    line_that_comes_again_is_measured_by_the_new_max_line,
+	    line_that_is_dropped_is_dropped_to_its_end_whatever_the_new_max_line,
+	    new_max_line_has_the_same_range,
+	    what_was_reserved_is_reserved_again_for_the_new_max_line,
+	    each_line_is_had_or_refused_once_while_max_line_changes,
 	    any_allocation_may_fail);
 }

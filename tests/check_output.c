@@ -399,6 +399,50 @@ END_TEST
 
 /* ---- Gaps ------------------------------------------------------------------------- */
 
+START_TEST(larger_limit_is_room_at_once)
+{
+	output_init(&output, LIMIT);
+	deliver_many(NFIT);
+	ck_assert_full(try_deliver("MSG a 000\n", 0, 0));
+	output_set_limit(&output, 2 * LIMIT);
+	deliver_many(2 * LIMIT / (10 + OUTPUT_OVERHEAD) - NFIT);
+	ck_assert_full(try_deliver("MSG a 000\n", 0, 0));
+	ck_assert_uint_eq(send_bytes(output_pending(&output)),
+	                  2 * LIMIT / (10 + OUTPUT_OVERHEAD));
+	output_fini(&output);
+}
+END_TEST
+
+START_TEST(smaller_limit_drops_what_is_over_it_when_the_next_one_comes)
+{
+	size_t nstay = (LIMIT - LIMIT / 8 - 10 - OUTPUT_OVERHEAD) / (10 + OUTPUT_OVERHEAD);
+
+	output_init(&output, 2 * LIMIT);
+	deliver_many(2 * NFIT);
+	output_set_limit(&output, LIMIT);
+	ck_assert_uint_eq(output_count_deliveries(&output), 2 * NFIT);
+	ck_assert_full(try_deliver("MSG a new\n", 0, 0));
+	ck_assert_uint_eq(drop_for(10), 2 * NFIT - nstay);
+	deliver("MSG a new\n", 0, 0);
+	ck_assert_uint_eq(send_bytes(output_pending(&output)), nstay + 1);
+	output_fini(&output);
+}
+END_TEST
+
+START_TEST(smaller_limit_does_not_touch_answers)
+{
+	output_init(&output, 2 * LIMIT);
+	answer("one");
+	deliver("MSG a 1\n", 0, 0);
+	answer("two");
+	output_set_limit(&output, LIMIT);
+	answer("three");
+	deliver("MSG a 2\n", 0, 0);
+	assert_rest("one\nMSG a 1\ntwo\nthree\nMSG a 2\n");
+	output_fini(&output);
+}
+END_TEST
+
 START_TEST(oldest_are_dropped_until_an_eighth_is_free)
 {
 	size_t nstay = (LIMIT - LIMIT / 8 - 20 - OUTPUT_OVERHEAD) / (10 + OUTPUT_OVERHEAD);
@@ -1470,6 +1514,9 @@ main(void)
 	    answers_are_not_bounded_by_it,
 	    delivery_larger_than_the_limit_goes_in_alone,
 	    nothing_is_larger_than_1_gib,
+	    larger_limit_is_room_at_once,
+	    smaller_limit_drops_what_is_over_it_when_the_next_one_comes,
+	    smaller_limit_does_not_touch_answers,
 	    oldest_are_dropped_until_an_eighth_is_free,
 	    where_there_is_room_nothing_is_dropped,
 	    delivery_of_which_a_part_has_gone_stays,

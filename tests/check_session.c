@@ -1668,6 +1668,198 @@ START_TEST(session_that_cannot_be_given_back_is_dead)
 }
 END_TEST
 
+/* ---- Another listener of its name -------------------------------------------------- */
+
+static struct clients *clients;
+static struct conf old_conf, next_conf; /* as many references as that of whoever has them */
+static struct conf_listener next;
+
+/* A session by a listener of old_conf, and the next one, which is the same as yet. */
+static void
+make_session_to_adopt(void)
+{
+	clients = clients_create();
+	MUST(clients != NULL);
+	atomic_store(&old_conf.nreferences, 1);
+	atomic_store(&next_conf.nreferences, 1);
+	listener.conf = &old_conf;
+	next = listener;
+	next.conf = &next_conf;
+	make_session();
+	session->client.id = 7;
+	MUST(clients_add(clients, &session->client) == 0);
+}
+
+static void
+end_adopted_session(void)
+{
+	clients_remove(clients, &session->client);
+	end_session();
+	clients_destroy(clients);
+	ck_assert_uint_eq(atomic_load(&old_conf.nreferences), 1);
+	ck_assert_uint_eq(atomic_load(&next_conf.nreferences), 1);
+}
+
+START_TEST(session_holds_a_reference_to_the_configuration_of_its_listener)
+{
+	make_session_to_adopt();
+	ck_assert_uint_eq(atomic_load(&old_conf.nreferences), 2);
+	end_adopted_session();
+	/* One of a configuration that has none is fine. */
+	listener.conf = NULL;
+	make_session();
+	end_session();
+}
+END_TEST
+
+START_TEST(without_memory_there_is_no_reference)
+{
+	int fds[2];
+
+	make_socketpair(fds);
+	atomic_store(&old_conf.nreferences, 1);
+	listener.conf = &old_conf;
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	MUST(session_create(fds[0], &listener, &unix_peer, 42, &nclients) == NULL);
+	MUST(fault_clear());
+	ck_assert_uint_eq(atomic_load(&old_conf.nreferences), 1);
+	close_pair(fds);
+}
+END_TEST
+
+START_TEST(adopted_session_goes_by_the_next_listener)
+{
+	struct client_row row;
+	struct amy_bytes line;
+
+	make_session_to_adopt();
+	next.max_line = 5;
+	next.queue = 2 * QUEUE;
+	ck_assert(session_adopt(session, clients, &next));
+	ck_assert_ptr_eq(session->listener, &next);
+	ck_assert_uint_eq(session->reader.max_line, 5);
+	ck_assert_uint_eq(session->output.limit, 2 * QUEUE);
+	MUST(clients_row(clients, 7, &row));
+	ck_assert_ptr_eq(row.listener, &next);
+	/* The one before may go. */
+	ck_assert_uint_eq(atomic_load(&old_conf.nreferences), 1);
+	ck_assert_uint_eq(atomic_load(&next_conf.nreferences), 2);
+	MUST(amy_line_reader_feed(&session->reader, "123456\n12345\n", 13) == 0);
+	ck_assert_int_eq(amy_line_reader_next(&session->reader, &line), -1);
+	ck_assert_int_eq(amy_line_reader_next(&session->reader, &line), 1);
+	ck_assert_int_eq(amy_line_reader_next(&session->reader, &line), 0);
+	end_adopted_session();
+}
+END_TEST
+
+START_TEST(session_may_be_adopted_again_and_again)
+{
+	make_session_to_adopt();
+	for (int i = 0; i < 3; i++) {
+		ck_assert(session_adopt(session, clients, &next));
+		ck_assert_uint_eq(atomic_load(&next_conf.nreferences), 2);
+		ck_assert(session_adopt(session, clients, &next));
+		ck_assert_uint_eq(atomic_load(&next_conf.nreferences), 2);
+		ck_assert(session_adopt(session, clients, &listener));
+		ck_assert_uint_eq(atomic_load(&old_conf.nreferences), 2);
+		ck_assert_uint_eq(atomic_load(&next_conf.nreferences), 1);
+	}
+	end_adopted_session();
+}
+END_TEST
+
+START_TEST(listener_of_another_mode_is_not_for_it)
+{
+	static const enum conf_mode modes[] = { CONF_MODE_ECHO, CONF_MODE_PUBLISH,
+		                                CONF_MODE_SUBSCRIBE };
+
+	make_session_to_adopt();
+	next.max_line = 5;
+	next.queue = 2 * QUEUE;
+	next.slow_cut = true;
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		next.mode = modes[i];
+		ck_assert(!session_adopt(session, clients, &next));
+		ck_assert_ptr_eq(session->listener, &listener);
+		ck_assert_ptr_eq(session->client.listener, &listener);
+		ck_assert_uint_eq(session->reader.max_line, 100);
+		ck_assert_uint_eq(session->output.limit, QUEUE);
+		ck_assert(!session->slow_cut);
+		ck_assert_uint_eq(atomic_load(&old_conf.nreferences), 2);
+		ck_assert_uint_eq(atomic_load(&next_conf.nreferences), 1);
+	}
+	end_adopted_session();
+}
+END_TEST
+
+START_TEST(what_a_client_has_set_itself_stays)
+{
+	make_session_to_adopt();
+	/* It has set nothing. */
+	next.slow_cut = true;
+	MUST(session_adopt(session, clients, &next));
+	ck_assert(session->slow_cut);
+	MUST(session_adopt(session, clients, &listener));
+	ck_assert(!session->slow_cut);
+	/* SET slow=cut, where its listener says otherwise. */
+	session->slow_cut = true;
+	next.slow_cut = false;
+	MUST(session_adopt(session, clients, &next));
+	ck_assert(session->slow_cut);
+	end_adopted_session();
+}
+END_TEST
+
+START_TEST(what_waits_for_an_adopted_session_is_bounded_anew)
+{
+	char line[101];
+
+	make_session_to_adopt();
+	memset(line, 'x', sizeof line - 1);
+	line[sizeof line - 2] = '\n';
+	line[sizeof line - 1] = '\0';
+	block();
+	while (counted(STAT_LINES_DROPPED_SLOW) == 0)
+		deliver(line);
+	next.queue = 3 * QUEUE;
+	MUST(session_adopt(session, clients, &next));
+	for (int i = 0; i < 2 * QUEUE / (100 + OUTPUT_OVERHEAD); i++) {
+		uint64_t ndropped = counted(STAT_LINES_DROPPED_SLOW);
+
+		deliver(line);
+		MUST(counted(STAT_LINES_DROPPED_SLOW) == ndropped);
+	}
+	MUST(session_adopt(session, clients, &listener));
+	deliver(line);
+	ck_assert_uint_lt(output_pending(&session->output), QUEUE);
+	must_add_up();
+	unblock();
+	end_adopted_session();
+}
+END_TEST
+
+START_TEST(session_may_be_the_last_that_knows_its_configuration)
+{
+	long allocations = fault_live_allocations();
+	struct conf *conf = calloc(1, sizeof *conf);
+
+	MUST(conf != NULL);
+	conf->listeners = calloc(1, sizeof *conf->listeners);
+	MUST(conf->listeners != NULL);
+	conf->nlisteners = 1;
+	conf->listeners[0] = listener;
+	conf->listeners[0].name = strdup("last");
+	conf->listeners[0].conf = conf;
+	atomic_init(&conf->nreferences, 1);
+	make_session_to_adopt();
+	MUST(session_adopt(session, clients, &conf->listeners[0]));
+	conf_unref(conf);
+	MUST(strcmp(session->listener->name, "last") == 0);
+	end_adopted_session();
+	MUST(fault_live_allocations() == allocations);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -1736,5 +1928,13 @@ main(void)
 	    registration_is_given_back_for_what_is_waited_for,
 	    registration_is_taken_back_while_it_has_not_fired,
 	    registration_that_has_fired_cannot_be_taken_back,
-	    session_that_cannot_be_given_back_is_dead);
+	    session_that_cannot_be_given_back_is_dead,
+	    session_holds_a_reference_to_the_configuration_of_its_listener,
+	    without_memory_there_is_no_reference,
+	    adopted_session_goes_by_the_next_listener,
+	    session_may_be_adopted_again_and_again,
+	    listener_of_another_mode_is_not_for_it,
+	    what_a_client_has_set_itself_stays,
+	    what_waits_for_an_adopted_session_is_bounded_anew,
+	    session_may_be_the_last_that_knows_its_configuration);
 }

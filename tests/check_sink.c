@@ -188,6 +188,96 @@ START_TEST(line_larger_than_the_queue_waits_alone)
 }
 END_TEST
 
+START_TEST(another_limit_counts_from_the_next_line_on)
+{
+	size_t cost = cost_of_a_line();
+
+	rule.queue = 3 * cost;
+	make_sink();
+	for (char *text = (char[]){ "a" }; *text <= 'c'; ++*text)
+		ck_assert_uint_eq(put(text), 0);
+	sink_set_limit(the_sink, 5 * cost);
+	ck_assert_uint_eq(put("d"), 0);
+	ck_assert_uint_eq(put("e"), 0);
+	ck_assert_uint_eq(put("f"), 1);
+	/* The rule says otherwise, and is not asked any more. */
+	ck_assert_uint_eq(rule.queue, 3 * cost);
+	sink_set_limit(the_sink, 2 * cost);
+	ck_assert_uint_eq(usage().nqueued, 5);
+	ck_assert_uint_eq(put("g"), 4);
+	ck_assert_uint_eq(usage().nbytes, 2 * cost);
+	take("f");
+	take("g");
+	ck_assert_ptr_null(sink_take(the_sink));
+	sink_destroy(the_sink);
+}
+END_TEST
+
+START_TEST(limit_of_less_than_a_line_leaves_the_newest)
+{
+	make_sink();
+	put("a");
+	put("b");
+	sink_set_limit(the_sink, 1);
+	ck_assert_uint_eq(usage().nqueued, 2);
+	ck_assert_uint_eq(put("c"), 2);
+	ck_assert_uint_eq(put("d"), 1);
+	take("d");
+	sink_destroy(the_sink);
+}
+END_TEST
+
+/* Its rule is the configuration's, which may be another one's in the meantime. */
+START_TEST(sink_holds_a_reference_to_its_configuration)
+{
+	struct conf *conf = calloc(1, sizeof *conf);
+	struct conf_rule other = rule;
+	struct sink *sink;
+
+	MUST(conf != NULL);
+	atomic_init(&conf->nreferences, 1);
+	other.conf = conf;
+	sink = sink_create(&other, &target, count_wake, &nwakes);
+	MUST(sink != NULL);
+	ck_assert_uint_eq(atomic_load(&conf->nreferences), 2);
+	sink_destroy(sink);
+	ck_assert_uint_eq(atomic_load(&conf->nreferences), 1);
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	MUST(sink_create(&other, &target, count_wake, &nwakes) == NULL);
+	MUST(fault_clear());
+	ck_assert_uint_eq(atomic_load(&conf->nreferences), 1);
+	conf_unref(conf);
+}
+END_TEST
+
+START_TEST(sink_may_be_the_last_that_knows_its_configuration)
+{
+	long allocations = fault_live_allocations();
+	struct conf *conf = calloc(1, sizeof *conf);
+	struct publication *line;
+	struct sink *sink;
+
+	MUST(conf != NULL);
+	conf->rules = calloc(1, sizeof *conf->rules);
+	MUST(conf->rules != NULL);
+	conf->nrules = 1;
+	conf->rules[0].conf = conf;
+	conf->rules[0].queue = 4096;
+	atomic_init(&conf->nreferences, 1);
+	sink = sink_create(&conf->rules[0], &target, count_wake, &nwakes);
+	MUST(sink != NULL);
+	conf_unref(conf);
+	line = make_line("x", 1);
+	MUST(sink_put(sink, line) == 0);
+	publication_unref(line);
+	publication_unref(sink_take(sink));
+	sink_wrote(sink, 1);
+	MUST(sink_rule(sink)->queue == 4096);
+	sink_destroy(sink);
+	MUST(fault_live_allocations() == allocations);
+}
+END_TEST
+
 START_TEST(every_line_is_counted)
 {
 	struct publication *lines[3];
@@ -528,6 +618,10 @@ main(void)
 	    sink_holds_a_reference_to_its_lines,
 	    past_the_queue_the_oldest_lines_go,
 	    line_larger_than_the_queue_waits_alone,
+	    another_limit_counts_from_the_next_line_on,
+	    limit_of_less_than_a_line_leaves_the_newest,
+	    sink_holds_a_reference_to_its_configuration,
+	    sink_may_be_the_last_that_knows_its_configuration,
 	    every_line_is_counted,
 	    reader_is_woken_if_it_was_told_that_there_is_nothing,
 	    line_without_memory_is_dropped_and_counted,

@@ -461,6 +461,84 @@ START_TEST(running_takes_no_memory)
 }
 END_TEST
 
+/* ---- Room in advance -------------------------------------------------------------- */
+
+/* Fails at the nth allocation; true: it did not come to that. */
+static bool
+reserve_without_memory(uint32_t n, unsigned nth)
+{
+	int rc;
+
+	fault_set(FAULT_ALLOCATION, nth, ENOMEM);
+	errno = 0;
+	rc = timers_reserve(&timers, n);
+	if (fault_clear()) {
+		MUST(rc == -1);
+		MUST(errno == ENOMEM);
+		return false;
+	}
+	MUST(rc == 0);
+	return true;
+}
+
+START_TEST(timers_with_room_in_advance_take_no_memory)
+{
+	static const uint32_t numbers[] = { 1, 15, 16, 17, 33, 250 };
+
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		begin();
+		for (unsigned first = 0; first < 20; first++)
+			set(first, first);
+		MUST(timers_reserve(&timers, numbers[i]) == 0);
+		MUST(timers.n == 20);
+		for (uint32_t n = 0; n < numbers[i]; n++)
+			MUST(!set_without_memory(20 + n, n, 1));
+		/* And there is room for all of them to be due at once. */
+		run(NTIMERS);
+		MUST(nran == 20 + numbers[i]);
+		timers_fini(&timers);
+	}
+}
+END_TEST
+
+START_TEST(room_that_is_there_need_not_be_made)
+{
+	begin();
+	MUST(reserve_without_memory(0, 1));
+	MUST(timers.capacity == 0);
+	MUST(timers_reserve(&timers, 10) == 0);
+	MUST(reserve_without_memory(timers.capacity, 1));
+	set(0, 1);
+	MUST(reserve_without_memory(timers.capacity - 1, 1));
+	MUST(!reserve_without_memory(timers.capacity, 1));
+	timers_cancel(&timers, &timer[0]);
+	MUST(reserve_without_memory(timers.capacity, 1));
+	timers_fini(&timers);
+}
+END_TEST
+
+START_TEST(without_memory_for_room_timers_are_as_they_were)
+{
+	long allocations = fault_live_allocations();
+	unsigned nth = 1;
+
+	begin();
+	for (unsigned i = 0; i < 20; i++)
+		set(i, 20 - i);
+	for (; !reserve_without_memory(250, nth); nth++) {
+		MUST(timers.n == 20);
+		MUST(timers_next_ms(&timers, 0) == 1);
+	}
+	MUST(nth > 4);
+	run(20);
+	MUST(nran == 20);
+	for (unsigned i = 0; i < 20; i++)
+		MUST(ran[i] == &timer[19 - i]);
+	timers_fini(&timers);
+	MUST(fault_live_allocations() == allocations);
+}
+END_TEST
+
 /* ---- Against a list --------------------------------------------------------------- */
 
 /* Of each timer, whether it is set, and whether that was during this call of timers_run. */
@@ -571,5 +649,8 @@ main(void)
 	    without_memory_timers_are_as_they_were,
 	    due_timer_that_cannot_be_set_anew_is_run,
 	    running_takes_no_memory,
+	    timers_with_room_in_advance_take_no_memory,
+	    room_that_is_there_need_not_be_made,
+	    without_memory_for_room_timers_are_as_they_were,
 	    any_timers_are_run_as_a_list_would);
 }

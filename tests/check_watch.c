@@ -322,6 +322,161 @@ START_TEST(handler_looks_a_few_times_in_the_shortest_time)
 }
 END_TEST
 
+/* ---- Other times ------------------------------------------------------------------ */
+
+/* As a handler does, when those of its listener are others. Memory is not there to be had. */
+static void
+change_times(struct visitor *visitor, int64_t idle_ms, int64_t line_ms)
+{
+	static struct conf_listener listeners[8];
+	static unsigned nlisteners;
+	struct conf_listener *next = &listeners[nlisteners++ % 8];
+	const struct conf_listener *old = visitor->session->listener;
+
+	*next = *old;
+	next->idle_ms = idle_ms;
+	next->line_ms = line_ms;
+	MUST(timers_reserve(&visitor->view->timers, 1) == 0);
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	MUST(session_adopt(visitor->session, router->clients, next));
+	watch_renew_client(visitor->view, visitor->session, old);
+	watch_renew(watch_of(visitor), visitor->view);
+	MUST(!fault_clear());
+}
+
+START_TEST(idle_time_that_was_none_begins_with_the_change)
+{
+	struct visitor *visitor;
+
+	start(0, 0);
+	visitor = come(0);
+	pass(100 * IDLE_MS);
+	change_times(visitor, IDLE_MS, 0);
+	pass_slowly(IDLE_MS);
+	MUST(is_here(visitor));
+	pass_slowly(IDLE_MS / 4 + 20);
+	MUST(!is_here(visitor));
+	must_hear(visitor, "! BYE IDLE idle_time=8s\n");
+	end();
+}
+END_TEST
+
+START_TEST(line_time_that_was_none_begins_with_the_change)
+{
+	struct visitor *visitor;
+
+	start(0, 0);
+	visitor = come(0);
+	send_bytes(visitor, "PI");
+	pass(100 * LINE_MS);
+	change_times(visitor, 0, LINE_MS);
+	pass_slowly(LINE_MS - 20);
+	MUST(is_here(visitor));
+	pass_slowly(LINE_MS / 8 + 60);
+	MUST(!is_here(visitor));
+	must_hear(visitor, "! BYE SLOW line_time=800ms\n");
+	end();
+}
+END_TEST
+
+START_TEST(line_that_ends_after_the_change_has_done_so_in_time)
+{
+	struct visitor *visitor;
+
+	start(0, 0);
+	visitor = come(0);
+	send_bytes(visitor, "PI");
+	change_times(visitor, 0, LINE_MS);
+	pass_slowly(LINE_MS / 2);
+	send_bytes(visitor, "NG\n");
+	pass_slowly(10 * LINE_MS);
+	MUST(is_here(visitor));
+	MUST(views[0].timers.n == 0);
+	end();
+}
+END_TEST
+
+START_TEST(shorter_times_count_from_when_it_fell_silent)
+{
+	struct visitor *idle, *slow;
+
+	start(100 * IDLE_MS, 100 * IDLE_MS);
+	idle = come(0);
+	slow = come(1);
+	pass_slowly(IDLE_MS);
+	send_bytes(slow, "PI");
+	pass_slowly(2 * LINE_MS);
+	MUST(is_here(idle) && is_here(slow));
+	/* It was looked at once, and was quiet since: longer than it may be now. */
+	pass_slowly(25 * IDLE_MS);
+	MUST(is_here(idle) && is_here(slow));
+	change_times(idle, IDLE_MS, LINE_MS);
+	change_times(slow, 0, LINE_MS);
+	pass_slowly(20);
+	MUST(!is_here(idle) && !is_here(slow));
+	must_hear(idle, "! BYE IDLE idle_time=8s\n");
+	must_hear(slow, "! BYE SLOW line_time=800ms\n");
+	end();
+}
+END_TEST
+
+START_TEST(longer_times_leave_more_time)
+{
+	struct visitor *idle, *slow;
+
+	start(IDLE_MS, LINE_MS);
+	idle = come(0);
+	slow = come(1);
+	send_bytes(slow, "PI");
+	pass_slowly(LINE_MS / 2);
+	change_times(idle, 10 * IDLE_MS, LINE_MS);
+	change_times(slow, 10 * IDLE_MS, 10 * LINE_MS);
+	pass_slowly(9 * LINE_MS);
+	MUST(is_here(slow));
+	pass_slowly(2 * LINE_MS);
+	MUST(!is_here(slow));
+	pass_slowly(8 * IDLE_MS);
+	MUST(is_here(idle));
+	pass_slowly(5 * IDLE_MS);
+	MUST(!is_here(idle));
+	end();
+}
+END_TEST
+
+START_TEST(times_that_are_none_any_more_end_nobody)
+{
+	struct visitor *visitor;
+
+	start(IDLE_MS, LINE_MS);
+	visitor = come(0);
+	send_bytes(visitor, "PI");
+	change_times(visitor, 0, 0);
+	pass_slowly(2 * IDLE_MS);
+	MUST(is_here(visitor));
+	MUST(views[0].timers.n == 0);
+	end();
+}
+END_TEST
+
+/* However often they are changed, and to what they were. */
+START_TEST(same_times_go_on_as_they_were)
+{
+	struct visitor *visitor;
+	int64_t came_ms;
+
+	start(IDLE_MS, 0);
+	visitor = come(0);
+	came_ms = now_ms;
+	while (is_here(visitor)) {
+		MUST(now_ms - came_ms <= IDLE_MS * 5 / 4);
+		change_times(visitor, IDLE_MS, 0);
+		pass_slowly(IDLE_MS / 100);
+	}
+	MUST(now_ms - came_ms >= IDLE_MS);
+	end();
+}
+END_TEST
+
 START_TEST(without_memory_it_cannot_be_watched)
 {
 	struct visitor *visitor;
@@ -354,5 +509,12 @@ main(void)
 	    line_of_a_reader_may_take_for_ever,
 	    time_may_be_near_the_end_of_32_bits,
 	    handler_looks_a_few_times_in_the_shortest_time,
+	    idle_time_that_was_none_begins_with_the_change,
+	    line_time_that_was_none_begins_with_the_change,
+	    line_that_ends_after_the_change_has_done_so_in_time,
+	    shorter_times_count_from_when_it_fell_silent,
+	    longer_times_leave_more_time,
+	    times_that_are_none_any_more_end_nobody,
+	    same_times_go_on_as_they_were,
 	    without_memory_it_cannot_be_watched);
 }

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -38,6 +39,8 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t n);
 void __wrap_free(void *old);
 int __wrap_epoll_create1(int flags);
 fault_epoll_ctl_fn __wrap_epoll_ctl;
@@ -136,6 +139,30 @@ __wrap_aligned_alloc(size_t alignment, size_t size)
 {
 	return fault_is_due(FAULT_ALLOCATION) ? NULL
 	                                      : counted(__real_aligned_alloc(alignment, size));
+}
+
+/* A copy is an allocation like any other; for one, the C library calls no malloc() of ours. */
+static char *
+copy_text(const char *text, size_t nbytes)
+{
+	char *copy = __wrap_malloc(nbytes + 1);
+
+	if (copy == NULL)
+		return NULL;
+	copy[nbytes] = '\0';
+	return memcpy(copy, text, nbytes);
+}
+
+char *
+__wrap_strdup(const char *text)
+{
+	return copy_text(text, strlen(text));
+}
+
+char *
+__wrap_strndup(const char *text, size_t n)
+{
+	return copy_text(text, strnlen(text, n));
 }
 
 void

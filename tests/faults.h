@@ -3,8 +3,8 @@
  * faults.h - calls that fail on demand.
  *
  * A program that links faults.c and has $(faults_ldflags) gets these instead of malloc,
- * calloc, realloc, aligned_alloc, free, epoll_create1, epoll_ctl and the calls named below, and
- * so does the library in it.
+ * calloc, realloc, aligned_alloc, strdup, strndup, free, epoll_create1, epoll_ctl and the calls
+ * named below, and so does the library in it.
  */
 #ifndef FAULTS_H
 #define FAULTS_H

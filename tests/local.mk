@@ -42,7 +42,7 @@ libamy_unit_tests = \
 	%D%/check_line_writer \
 	%D%/check_faults
 
-# The daemon's modules. check_conf counts what strdup(3) allocates, too.
+# The daemon's modules.
 
 amyd_unit_tests = \
 	%D%/check_subject \
@@ -59,6 +59,10 @@ amyd_unit_tests = \
 	%D%/check_packet \
 	%D%/check_address \
 	%D%/check_conf \
+	%D%/check_conf_diff \
+	%D%/check_standstill \
+	%D%/check_targets \
+	%D%/check_listener \
 	%D%/check_table \
 	%D%/check_hash \
 	%D%/check_subscriptions \
@@ -113,6 +117,7 @@ amyd_unit_cppflags = $(unit_cppflags) -I$(srcdir)/src/amyd
 amyd_unit_ldadd = %D%/libharness.la libamyd.la libamy-private.la $(CHECK_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS)
 faults_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=aligned_alloc \
+	-Wl,--wrap=strdup -Wl,--wrap=strndup \
 	-Wl,--wrap=kqueue -Wl,--wrap=kevent \
 	-Wl,--wrap=epoll_create1 -Wl,--wrap=epoll_ctl -Wl,--wrap=syscall \
 	-Wl,--wrap=eventfd -Wl,--wrap=signalfd -Wl,--wrap=pipe -Wl,--wrap=fcntl -Wl,--wrap=readlink \
@@ -383,7 +388,30 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_conf_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_conf_CFLAGS = $(unit_cflags)
 %C%_check_conf_LDADD = $(amyd_unit_ldadd)
-%C%_check_conf_LDFLAGS = $(faults_ldflags) -Wl,--wrap=strdup
+%C%_check_conf_LDFLAGS = $(faults_ldflags)
+
+%C%_check_conf_diff_SOURCES = %D%/check_conf_diff.c %D%/conf_file.h %D%/faults.c %D%/faults.h
+%C%_check_conf_diff_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_conf_diff_CFLAGS = $(unit_cflags)
+%C%_check_conf_diff_LDADD = $(amyd_unit_ldadd)
+%C%_check_conf_diff_LDFLAGS = $(faults_ldflags)
+
+%C%_check_standstill_SOURCES = %D%/check_standstill.c
+%C%_check_standstill_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_standstill_CFLAGS = $(unit_cflags)
+%C%_check_standstill_LDADD = $(amyd_unit_ldadd)
+
+%C%_check_targets_SOURCES = %D%/check_targets.c %D%/conf_file.h %D%/faults.c %D%/faults.h
+%C%_check_targets_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_targets_CFLAGS = $(unit_cflags)
+%C%_check_targets_LDADD = $(amyd_unit_ldadd)
+%C%_check_targets_LDFLAGS = $(faults_ldflags) -Wl,--wrap=pthread_create
+
+%C%_check_listener_SOURCES = %D%/check_listener.c %D%/conf_file.h %D%/faults.c %D%/faults.h
+%C%_check_listener_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_listener_CFLAGS = $(unit_cflags)
+%C%_check_listener_LDADD = $(amyd_unit_ldadd)
+%C%_check_listener_LDFLAGS = $(faults_ldflags)
 
 %C%_check_table_SOURCES = %D%/check_table.c %D%/faults.c %D%/faults.h
 %C%_check_table_CPPFLAGS = $(amyd_unit_cppflags)
@@ -451,7 +479,7 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_activation_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_activation_CFLAGS = $(unit_cflags)
 %C%_check_activation_LDADD = $(amyd_unit_ldadd)
-%C%_check_activation_LDFLAGS = $(faults_ldflags) -Wl,--wrap=strdup -Wl,--wrap=strndup
+%C%_check_activation_LDFLAGS = $(faults_ldflags)
 
 %C%_check_notify_SOURCES = %D%/check_notify.c
 %C%_check_notify_CPPFLAGS = $(amyd_unit_cppflags)

@@ -976,9 +976,10 @@ history_nsections(const struct history *history)
 void
 history_usage(struct history *history, size_t section, struct history_usage *usage)
 {
-	const struct section *s = history->sections[section];
+	const struct section *s;
 
 	history_lock(history);
+	s = history->sections[section];
 	*usage = (struct history_usage){
 		.name = s->name,
 		.nlines = s->ring.n,
