@@ -1348,7 +1348,7 @@ make_sink(size_t rule, size_t target)
 	    sink_create(&rules[rule], &targets[rule][target], count_wake, &nwakes);
 
 	MUST(sink != NULL);
-	router_set_sink(router, rule, target, sink);
+	router->policy.sinks[rule][target] = sink;
 	return sink;
 }
 

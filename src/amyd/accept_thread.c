@@ -33,9 +33,17 @@ enum refusal {
 	REFUSAL_MEMORY,
 };
 
+/* What somebody else wants of the thread. */
+enum accept_word {
+	WORD_NONE,
+	WORD_HALT,
+	WORD_STOP,
+};
+
 /* A listener as this thread sees it. */
 struct door {
 	struct listener *listener;
+	struct listener *next; /* what it is about to become; NULL: it goes */
 	bool is_paused; /* fired, and not re-armed until paused_until_ms */
 	int64_t paused_until_ms;
 	int pause_ms;          /* the last pause for an error; 0: there was a client since */
@@ -45,7 +53,8 @@ struct door {
 };
 
 /*
- * Owner: the thread, but for stop_fd: any thread writes to it.
+ * Owner: the thread, or, while that stands still, who has halted it; but for word and word_fd:
+ * any thread writes to them.
  */
 struct accept_thread {
 	pthread_t thread;
@@ -55,11 +64,15 @@ struct accept_thread {
 	/* The listeners' poller, private to this thread. */
 	struct amy_poller *poller;
 	struct amy_registrar *registrar;
-	struct door *doors;
+	struct door **doors;
+	size_t ndoors;
+	struct door **next_doors; /* while the listeners change */
+	size_t nnext_doors;
 
 	struct heartbeat heartbeat;
-	int stop_fd;
-	amy_id stop_id;
+	_Atomic enum accept_word word;
+	int word_fd; /* an eventfd: there is one */
+	amy_id word_id;
 	int spare_fd; /* to be given up for turning a client away with a word */
 	unsigned next_handler;
 	uint64_t nsessions; /* that there ever were */
@@ -380,8 +393,8 @@ open_paused_doors(struct accept_thread *thread)
 	int64_t now = monotonic_now_ms();
 	int64_t next = -1;
 
-	for (size_t i = 0; i < thread->setup.listeners->n; i++) {
-		struct door *door = &thread->doors[i];
+	for (size_t i = 0; i < thread->ndoors; i++) {
+		struct door *door = thread->doors[i];
 
 		if (door->is_paused && door->paused_until_ms <= now) {
 			door->is_paused = false;
@@ -393,23 +406,46 @@ open_paused_doors(struct accept_thread *thread)
 	return next == -1 ? -1 : next < 1 ? 1 : (int)next;
 }
 
+/* Somebody wants something of us. False: that we stop. */
+static bool
+hear_word(struct accept_thread *thread)
+{
+	eventfd_t n;
+
+	eventfd_read(thread->word_fd, &n);
+	switch (atomic_exchange(&thread->word, WORD_NONE)) {
+	case WORD_NONE:
+		break;
+	case WORD_HALT:
+		standstill_wait(thread->setup.standstill);
+		break;
+	case WORD_STOP:
+		return false;
+	}
+	if (amy_registrar_rearm(thread->registrar, thread->word_id, AMY_READ) == -1)
+		log_error("internal: the accept thread does not hear any more: %s",
+		          strerror(errno));
+	return true;
+}
+
 /* False: it is time to stop. */
 static bool
 turn(struct accept_thread *thread)
 {
 	struct amy_notification notifications[16];
 	int timeout_ms = open_paused_doors(thread);
+	bool has_word = false;
 	int n;
 
 	heartbeat_wait(&thread->heartbeat);
 	n = amy_poller_wait(thread->poller, notifications, 16, timeout_ms);
 	heartbeat_work(&thread->heartbeat);
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++)
 		if (notifications[i].data == NULL)
-			return false;
-		door_open(thread, notifications[i].data);
-	}
-	return true;
+			has_word = true;
+		else
+			door_open(thread, notifications[i].data);
+	return !has_word || hear_word(thread); /* no door is open any more */
 }
 
 static void *
@@ -424,36 +460,171 @@ run(void *argument)
 	return NULL;
 }
 
+/* ---- Doors ------------------------------------------------------------------------ */
+
+/* NULL, errno: it could not be registered. It is disarmed. */
+static struct door *
+door_create(struct accept_thread *thread, struct listener *listener)
+{
+	struct door *door = calloc(1, sizeof *door);
+
+	if (door == NULL)
+		return NULL;
+	door->next = listener;
+	door->rate_until_ms = -EPISODE_MS;
+	if (amy_registrar_register(thread->registrar, listener->fd, 0, door, &listener->id) == 0)
+		return door;
+	free(door);
+	return NULL;
+}
+
+/* No event of it is on its way: the thread waits for none. */
+static void
+door_destroy(struct accept_thread *thread, struct door *door, amy_id id)
+{
+	amy_registrar_take(thread->registrar, id); /* it may be ours already */
+	amy_registrar_deregister(thread->registrar, id);
+	free(door);
+}
+
+/* The door of a listener that stays. */
+static struct door *
+find_door(const struct accept_thread *thread, const struct listener *listener)
+{
+	for (size_t i = 0; i < thread->ndoors; i++)
+		if (thread->doors[i]->listener == listener)
+			return thread->doors[i];
+	return NULL;
+}
+
+int
+accept_thread_prepare(struct accept_thread *thread, struct listeners *next)
+{
+	thread->next_doors = calloc(next->n + 1, sizeof(struct door *));
+	if (thread->next_doors == NULL)
+		return -1;
+	for (thread->nnext_doors = 0; thread->nnext_doors < next->n; thread->nnext_doors++) {
+		struct listener *listener = &next->items[thread->nnext_doors];
+		struct door *door = listener->before == NULL
+		                        ? door_create(thread, listener)
+		                        : find_door(thread, listener->before);
+
+		if (door == NULL) {
+			int error = errno;
+
+			accept_thread_abandon(thread);
+			errno = error;
+			return -1;
+		}
+		door->next = listener;
+		thread->next_doors[thread->nnext_doors] = door;
+	}
+	return 0;
+}
+
+void
+accept_thread_abandon(struct accept_thread *thread)
+{
+	for (size_t i = 0; i < thread->nnext_doors; i++) {
+		struct door *door = thread->next_doors[i];
+		struct listener *listener = door->next;
+
+		door->next = NULL;
+		if (door->listener == NULL)
+			door_destroy(thread, door, listener->id);
+	}
+	free(thread->next_doors);
+	thread->next_doors = NULL;
+	thread->nnext_doors = 0;
+}
+
+/* Whoever is at a door that goes was there before. */
+static void
+close_doors_that_go(struct accept_thread *thread)
+{
+	for (size_t i = 0; i < thread->ndoors; i++) {
+		struct door *door = thread->doors[i];
+
+		if (door->next != NULL)
+			continue;
+		door_accept(thread, door);
+		door_destroy(thread, door, door->listener->id);
+	}
+}
+
 /* A name may have several addresses: they share what is counted. */
 static struct door *
-first_door(struct accept_thread *thread, size_t i)
+first_door(const struct accept_thread *thread, const struct door *door)
 {
 	size_t first = 0;
 
-	while (thread->setup.listeners->items[first].conf !=
-	       thread->setup.listeners->items[i].conf)
+	while (thread->doors[first]->listener->conf != door->listener->conf)
 		first++;
-	return &thread->doors[first];
+	return thread->doors[first];
 }
 
-/* The doors that were registered before one could not be are forgotten with the poller. */
+static void
+door_change(struct door *door)
+{
+	amy_id id = door->listener == NULL ? door->next->id : door->listener->id;
+
+	door->listener = door->next;
+	door->next = NULL;
+	door->listener->id = id;
+}
+
+/* What is left of accept_rate stays, even if the door that has it does not. */
+static void
+keep_rates(struct accept_thread *thread)
+{
+	for (size_t i = 0; i < thread->ndoors; i++) {
+		thread->doors[i]->rate = thread->doors[i]->first->rate;
+		thread->doors[i]->rate_until_ms = thread->doors[i]->first->rate_until_ms;
+	}
+}
+
+void
+accept_thread_apply(struct accept_thread *thread, unsigned max_clients)
+{
+	keep_rates(thread);
+	close_doors_that_go(thread);
+	free(thread->doors);
+	thread->doors = thread->next_doors;
+	thread->ndoors = thread->nnext_doors;
+	thread->next_doors = NULL;
+	thread->nnext_doors = 0;
+	thread->setup.max_clients = max_clients;
+	for (size_t i = 0; i < thread->ndoors; i++) {
+		struct door *door = thread->doors[i];
+		bool is_new = door->listener == NULL;
+
+		door_change(door);
+		if (is_new)
+			door_give_back(thread, door); /* or it pauses, and tries again */
+	}
+	for (size_t i = 0; i < thread->ndoors; i++)
+		thread->doors[i]->first = first_door(thread, thread->doors[i]);
+}
+
+/* ---- Start and stop --------------------------------------------------------------- */
+
 static int
 register_doors(struct accept_thread *thread)
 {
-	struct listeners *listeners = thread->setup.listeners;
+	if (amy_registrar_register(thread->registrar, thread->word_fd, AMY_READ, NULL,
+	                           &thread->word_id) == -1 ||
+	    accept_thread_prepare(thread, thread->setup.listeners) == -1)
+		return -1;
+	accept_thread_apply(thread, thread->setup.max_clients);
+	return 0;
+}
 
-	for (size_t i = 0; i < listeners->n; i++) {
-		struct door *door = &thread->doors[i];
-
-		door->listener = &listeners->items[i];
-		door->first = first_door(thread, i);
-		door->rate_until_ms = -EPISODE_MS;
-		if (amy_registrar_register(thread->registrar, door->listener->fd, AMY_READ,
-		                           door, &door->listener->id) == -1)
-			return -1;
-	}
-	return amy_registrar_register(thread->registrar, thread->stop_fd, AMY_READ, NULL,
-	                              &thread->stop_id);
+static void
+free_doors(struct accept_thread *thread)
+{
+	for (size_t i = 0; i < thread->ndoors; i++)
+		free(thread->doors[i]);
+	free(thread->doors);
 }
 
 static void
@@ -461,12 +632,12 @@ accept_thread_free(struct accept_thread *thread)
 {
 	if (thread->spare_fd != -1)
 		close(thread->spare_fd);
-	if (thread->stop_fd != -1)
-		close(thread->stop_fd);
+	if (thread->word_fd != -1)
+		close(thread->word_fd);
 	amy_registrar_destroy(thread->clients);
 	amy_registrar_destroy(thread->registrar);
 	amy_poller_destroy(thread->poller);
-	free(thread->doors);
+	free_doors(thread);
 	free(thread);
 }
 
@@ -474,11 +645,9 @@ static int
 accept_thread_init(struct accept_thread *thread)
 {
 	thread->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	thread->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	thread->doors = calloc(thread->setup.listeners->n, sizeof *thread->doors);
+	thread->word_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	thread->poller = amy_poller_create();
-	if (thread->spare_fd == -1 || thread->stop_fd == -1 || thread->doors == NULL ||
-	    thread->poller == NULL)
+	if (thread->spare_fd == -1 || thread->word_fd == -1 || thread->poller == NULL)
 		return -1;
 	thread->registrar = amy_registrar_create(thread->poller);
 	thread->clients = amy_registrar_create(thread->setup.poller);
@@ -496,7 +665,7 @@ accept_thread_start(const struct accept_setup *setup)
 	if (thread == NULL)
 		return NULL;
 	thread->setup = *setup;
-	thread->spare_fd = thread->stop_fd = -1;
+	thread->spare_fd = thread->word_fd = -1;
 	if (accept_thread_init(thread) == -1) {
 		error = errno;
 	} else {
@@ -509,10 +678,23 @@ accept_thread_start(const struct accept_setup *setup)
 	return NULL;
 }
 
+static void
+say(struct accept_thread *thread, enum accept_word word)
+{
+	atomic_store(&thread->word, word);
+	eventfd_write(thread->word_fd, 1);
+}
+
+void
+accept_thread_halt(struct accept_thread *thread)
+{
+	say(thread, WORD_HALT);
+}
+
 void
 accept_thread_stop(struct accept_thread *thread)
 {
-	eventfd_write(thread->stop_fd, 1);
+	say(thread, WORD_STOP);
 	pthread_join(thread->thread, NULL);
 	accept_thread_free(thread);
 }

@@ -113,6 +113,15 @@ clients_remove(struct clients *clients, struct client *client)
 	free(name);
 }
 
+void
+clients_set_listener(struct clients *clients, struct client *client,
+                     const struct conf_listener *listener)
+{
+	pthread_mutex_lock(&clients->lock);
+	client->listener = listener;
+	pthread_mutex_unlock(&clients->lock);
+}
+
 static struct client *
 client_of_item(struct table_item *item)
 {

@@ -31,7 +31,6 @@ struct client {
 	uint64_t number; /* from 1, in the order of their coming */
 	amy_id id;
 	unsigned handler;
-	const struct conf_listener *listener;
 	int64_t since_ms;
 	union {
 		struct sockaddr any;
@@ -46,6 +45,7 @@ struct client {
 	_Atomic uint64_t ndropped;  /* lines that it did not get */
 
 	/* guarded by the lock; the owner may read it without */
+	const struct conf_listener *listener;
 	struct table_item by_name;
 	char *name; /* NULL: it has none */
 };
@@ -70,6 +70,10 @@ void clients_remove(struct clients *clients, struct client *client);
  */
 int clients_set_name(struct clients *clients, struct client *client, const char *name,
                      size_t nbytes);
+
+/* The listener that it came by is another one now, of the same name. */
+void clients_set_listener(struct clients *clients, struct client *client,
+                          const struct conf_listener *listener);
 
 /* Who has that name? False: nobody. */
 bool clients_find_name(struct clients *clients, const char *name, size_t nbytes,

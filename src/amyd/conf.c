@@ -684,6 +684,49 @@ make_parser(void)
 	return cfg;
 }
 
+/* A piece of what is reserved. */
+struct piece {
+	struct piece *next;
+	char bytes[65536 - sizeof(struct piece *)];
+};
+
+static void
+free_pieces(struct piece *pieces)
+{
+	struct piece *piece;
+
+	while ((piece = pieces) != NULL) {
+		pieces = piece->next;
+		free(piece);
+	}
+}
+
+/*
+ * libConfuse does not survive that memory runs out: so see that there is enough for what it
+ * makes of a text, before it begins. All of it is free again then; what is returned, to be
+ * freed after it, lies behind it, and keeps malloc(3) from giving it back to the system. NULL:
+ * ENOMEM.
+ */
+static void *
+reserve_memory(size_t nbytes)
+{
+	size_t most = 512 * 1024 + 100 * nbytes, n = 0;
+	struct piece *pieces = NULL, *piece;
+	void *behind = NULL;
+
+	for (; n < most; n += sizeof *piece) {
+		piece = malloc(sizeof *piece);
+		if (piece == NULL)
+			break;
+		piece->next = pieces;
+		pieces = piece;
+	}
+	if (n >= most)
+		behind = malloc(64);
+	free_pieces(pieces);
+	return behind;
+}
+
 static int
 parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX_ERROR])
 {
@@ -716,12 +759,21 @@ conf_load(const char *path, struct conf *conf, char error[CONF_MAX_ERROR])
 {
 	int result;
 	char *text = conf_text_read(path, &result, error, CONF_MAX_ERROR);
+	void *behind;
 
 	memset(conf, 0, sizeof *conf);
 	if (text == NULL)
 		return result;
 	error[0] = '\0';
-	result = parse(path, text, conf, error);
+	conf->is_blank = text[strspn(text, " \t\r\n")] == '\0';
+	behind = reserve_memory(strlen(text));
+	if (behind != NULL) {
+		result = parse(path, text, conf, error);
+	} else {
+		snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
+		result = EX_OSERR;
+	}
+	free(behind);
 	free(text);
 	if (result != 0)
 		conf_fini(conf);
@@ -764,4 +816,62 @@ conf_fini(struct conf *conf)
 	free(conf->rules);
 	free(conf->user);
 	memset(conf, 0, sizeof *conf);
+}
+
+struct conf *
+conf_read(const char *path, int *code, char error[CONF_MAX_ERROR])
+{
+	struct conf *conf = malloc(sizeof *conf);
+
+	if (conf == NULL) {
+		snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
+		*code = EX_OSERR;
+		return NULL;
+	}
+	*code = conf_load(path, conf, error);
+	if (*code != 0) {
+		free(conf);
+		return NULL;
+	}
+	atomic_init(&conf->nreferences, 1);
+	for (size_t i = 0; i < conf->nlisteners; i++)
+		conf->listeners[i].conf = conf;
+	for (size_t i = 0; i < conf->nrules; i++)
+		conf->rules[i].conf = conf;
+	return conf;
+}
+
+void
+conf_ref(struct conf *conf)
+{
+	if (conf != NULL)
+		atomic_fetch_add_explicit(&conf->nreferences, 1, memory_order_relaxed);
+}
+
+void
+conf_unref(struct conf *conf)
+{
+	if (conf == NULL ||
+	    atomic_fetch_sub_explicit(&conf->nreferences, 1, memory_order_acq_rel) > 1)
+		return;
+	conf_fini(conf);
+	free(conf);
+}
+
+const struct conf_listener *
+conf_find_listener(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->nlisteners; i++)
+		if (strcmp(conf->listeners[i].name, name) == 0)
+			return &conf->listeners[i];
+	return NULL;
+}
+
+const struct conf_rule *
+conf_find_rule(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->nrules; i++)
+		if (strcmp(conf->rules[i].name, name) == 0)
+			return &conf->rules[i];
+	return NULL;
 }

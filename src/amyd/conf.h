@@ -5,6 +5,7 @@
 #ifndef CONF_H
 #define CONF_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@ enum conf_mode {
 
 /* Owner: its struct conf. Constant once read. */
 struct conf_listener {
+	struct conf *conf; /* whose it is, if that has references; else NULL */
 	char *name;
 	char *address; /* as written */
 	struct address resolved[CONF_MAX_ADDRESSES];
@@ -59,8 +61,12 @@ struct conf_history {
 	size_t bytes;   /* at most, of memory */
 };
 
-/* Owner: whoever loaded it. Constant once read; so, any thread. */
+/*
+ * Owner: whoever loaded it; or all who have a reference. Constant once read; so, any thread.
+ */
 struct conf {
+	atomic_uint nreferences; /* 0: it is owned by one */
+	bool is_blank;           /* the file says nothing: all is as by default */
 	unsigned handlers; /* threads; never 0 */
 	unsigned max_clients;
 	int64_t lease_ms; /* how long a quiet client stays with its handler; 0: it does not */
@@ -91,5 +97,19 @@ struct conf {
  */
 int conf_load(const char *path, struct conf *conf, char error[CONF_MAX_ERROR]);
 void conf_fini(struct conf *conf);
+
+/*
+ * The same on the heap, with one reference, for those that outlive the next one: clients that
+ * came by a listener, and what writes for the target of a rule. NULL: *code is the code.
+ */
+struct conf *conf_read(const char *path, int *code, char error[CONF_MAX_ERROR]);
+
+/* NULL is fine for both: it is owned by one, who sees to it. Any thread. */
+void conf_ref(struct conf *conf);
+void conf_unref(struct conf *conf);
+
+/* NULL: there is none of that name. */
+const struct conf_listener *conf_find_listener(const struct conf *conf, const char *name);
+const struct conf_rule *conf_find_rule(const struct conf *conf, const char *name);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct conf;
+
 #define CONF_MAX_RULES 64
 #define CONF_MAX_TARGETS 16 /* of one rule */
 
@@ -32,6 +34,7 @@ struct conf_target {
 /* Where lines of some subjects go, apart from those who follow them. Owner: its struct
  * conf. */
 struct conf_rule {
+	struct conf *conf; /* as that of struct conf_listener */
 	char *name;
 	char *match; /* a pattern */
 	char *regex; /* that the text must match, for PCRE2; NULL: any text */

@@ -78,6 +78,8 @@ struct handler_thread {
 	enum phase phase;
 	struct heartbeat heartbeat;
 	struct watch watch;
+	struct timer ending_timer; /* connections that are to end have had their time */
+	bool has_ending, is_ending_overdue; /* there are some; they have */
 	struct timer drops_timer; /* to tell what clients and targets of rules had to drop */
 	int64_t rate_log_ms;      /* when it may be logged again that a client is over line_rate */
 	char *buffer;             /* of BUFFER_BYTES: what a client has just sent */
@@ -512,24 +514,31 @@ add_client(struct handler_thread *thread, struct session *session)
 	view_mark_dirty(&thread->view, session);
 }
 
-/* Whether it is ours to look after: every handler has its share. */
+/* Of the connections of all handlers, the ith: NULL, it is not ours to look after. */
 static struct upstream *
-own_upstream(struct handler_thread *thread, size_t number)
+own_upstream(struct handler_thread *thread, size_t i)
 {
 	const struct handler_setup *setup = &thread->setup;
+	struct upstream *upstream = targets_upstreams(setup->targets)[i];
 
-	return number < setup->nupstreams && number % setup->nhandlers == setup->number
-	           ? setup->upstreams[number]
-	           : NULL;
+	return upstream_number(upstream) % setup->nhandlers == setup->number ? upstream : NULL;
+}
+
+static size_t
+count_upstreams(const struct handler_thread *thread)
+{
+	return targets_count_upstreams(thread->setup.targets);
 }
 
 static void
 turn_upstream(struct handler_thread *thread, const struct record *record)
 {
-	for (size_t i = thread->setup.number; i < thread->setup.nupstreams;
-	     i += thread->setup.nhandlers)
-		if (upstream_id(thread->setup.upstreams[i]) == record->u.id)
-			upstream_ready(thread->setup.upstreams[i], record->events);
+	for (size_t i = 0; i < count_upstreams(thread); i++) {
+		struct upstream *upstream = own_upstream(thread, i);
+
+		if (upstream != NULL && upstream_id(upstream) == record->u.id)
+			upstream_ready(upstream, record->events);
+	}
 }
 
 static void
@@ -547,10 +556,12 @@ turn_registration(struct handler_thread *thread, const struct record *record)
 static void
 kick_upstream(struct handler_thread *thread, uint64_t number)
 {
-	struct upstream *upstream = own_upstream(thread, number);
+	for (size_t i = 0; i < count_upstreams(thread); i++) {
+		struct upstream *upstream = own_upstream(thread, i);
 
-	if (upstream != NULL)
-		upstream_kick(upstream);
+		if (upstream != NULL && upstream_number(upstream) == number)
+			upstream_kick(upstream);
+	}
 }
 
 /* What clients have sent until now still counts: run it before goodbye is said. */
@@ -600,6 +611,9 @@ handle(struct handler_thread *thread, const struct record *record)
 	case RECORD_STOP:
 		thread->phase = PHASE_STOPPING;
 		settle_all(thread);
+		break;
+	case RECORD_STANDSTILL:
+		standstill_wait(thread->setup.standstill);
 		break;
 	case RECORD_UPSTREAM:
 		kick_upstream(thread, record->u.number);
@@ -741,6 +755,31 @@ watch_drops(struct handler_thread *thread)
 		           view_now_ms(view) + DROPS_PAUSE_MS, tell_of_drops);
 }
 
+/* One that no rule has any more, when what waits for it has gone, or its time is over. */
+static bool
+is_to_end(const struct handler_thread *thread, size_t i, const struct upstream *upstream)
+{
+	return targets_wish(thread->setup.targets, i) == TARGETS_STOP &&
+	       (thread->is_ending_overdue || !upstream_is_busy(upstream));
+}
+
+/* Of what has to wait for an event of its own, the next turn hears. */
+static void
+end_upstreams(struct handler_thread *thread)
+{
+	bool has_ending = false;
+
+	for (size_t i = 0; i < count_upstreams(thread); i++) {
+		struct upstream *upstream = own_upstream(thread, i);
+
+		if (upstream == NULL || targets_wish(thread->setup.targets, i) != TARGETS_STOP)
+			continue;
+		if (!is_to_end(thread, i, upstream) || !upstream_stop(upstream))
+			has_ending = true;
+	}
+	thread->has_ending = has_ending;
+}
+
 static void
 turn(struct handler_thread *thread)
 {
@@ -764,42 +803,55 @@ turn(struct handler_thread *thread)
 	}
 	router_send_gathered(view);
 	settle_dirty(thread);
+	if (thread->has_ending)
+		end_upstreams(thread);
 	watch_drops(thread);
 	router_wake_others(view);
 	thread->timeout_ms = next_ms(thread);
 	view_end_turn(view);
 }
 
+/* Those that were made by the last change; and some, perhaps, are to end. */
 static void
 start_upstreams(struct handler_thread *thread)
 {
-	for (size_t i = thread->setup.number; i < thread->setup.nupstreams;
-	     i += thread->setup.nhandlers)
-		upstream_start(thread->setup.upstreams[i], thread->registrar,
-		               &thread->view.timers);
+	for (size_t i = 0; i < count_upstreams(thread); i++) {
+		struct upstream *upstream = own_upstream(thread, i);
+		enum targets_wish wish = targets_wish(thread->setup.targets, i);
+
+		if (upstream == NULL)
+			continue;
+		if (wish == TARGETS_START)
+			upstream_start(upstream, thread->registrar, &thread->view.timers);
+		thread->has_ending |= wish == TARGETS_STOP;
+	}
 }
 
 /* False: there is an event of one of them to come first. */
 static bool
 stop_upstreams(struct handler_thread *thread)
 {
-	for (size_t i = thread->setup.number; i < thread->setup.nupstreams;
-	     i += thread->setup.nhandlers)
-		if (!upstream_stop(thread->setup.upstreams[i]))
+	for (size_t i = 0; i < count_upstreams(thread); i++) {
+		struct upstream *upstream = own_upstream(thread, i);
+
+		if (upstream != NULL && !upstream_stop(upstream))
 			return false;
+	}
 	return true;
 }
 
 /* Going down, what waits for a target of ours still goes, if it is connected. */
 static bool
-has_busy_upstream(const struct handler_thread *thread)
+has_busy_upstream(struct handler_thread *thread)
 {
 	if (thread->phase == PHASE_STOPPING)
 		return false;
-	for (size_t i = thread->setup.number; i < thread->setup.nupstreams;
-	     i += thread->setup.nhandlers)
-		if (upstream_is_busy(thread->setup.upstreams[i]))
+	for (size_t i = 0; i < count_upstreams(thread); i++) {
+		struct upstream *upstream = own_upstream(thread, i);
+
+		if (upstream != NULL && upstream_is_busy(upstream))
 			return true;
+	}
 	return false;
 }
 
@@ -871,6 +923,66 @@ free_buffer:
 free_thread:
 	free(thread);
 	return NULL;
+}
+
+/* ---- Another configuration -------------------------------------------------------- */
+
+int
+handler_thread_prepare(struct handler_thread *thread)
+{
+	return timers_reserve(&thread->view.timers, 2);
+}
+
+static void
+end_is_overdue(struct timer *timer, void *context)
+{
+	struct handler_thread *thread =
+	    (struct handler_thread *)((char *)timer - offsetof(struct handler_thread, ending_timer));
+
+	(void)context;
+	thread->is_ending_overdue = true;
+}
+
+/* The listener of that name in the next configuration. NULL: the client keeps the one it has. */
+static const struct conf_listener *
+next_listener(const struct conf *conf, const struct session *session)
+{
+	return conf_find_listener(conf, session->listener->name);
+}
+
+static void
+adopt_clients(struct handler_thread *thread, const struct conf *conf)
+{
+	struct view *view = &thread->view;
+
+	for (size_t i = 0; i < view->nslots; i++) {
+		struct session *session = view->sessions[i];
+		const struct conf_listener *next, *old;
+
+		if (session == NULL || (next = next_listener(conf, session)) == NULL)
+			continue;
+		old = session->listener;
+		conf_ref(old->conf); /* it may have been the last that needed it */
+		if (session_adopt(session, view->clients, next))
+			watch_renew_client(view, session, old);
+		conf_unref(old->conf);
+	}
+	watch_renew(&thread->watch, view);
+}
+
+void
+handler_thread_adopt(struct handler_thread *thread, const struct conf *conf)
+{
+	struct view *view = &thread->view;
+
+	router_forget_routes(view);
+	adopt_clients(thread, conf);
+	leases_set_time(&thread->leases, conf->lease_ms);
+	start_upstreams(thread);
+	thread->is_ending_overdue = false;
+	if (thread->has_ending)
+		timers_set(&view->timers, &thread->ending_timer,
+		           view_now_ms(view) + conf->drain_ms, end_is_overdue);
 }
 
 void

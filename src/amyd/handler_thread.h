@@ -11,7 +11,8 @@
 
 #include "record_pipe.h"
 #include "router.h"
-#include "upstream.h"
+#include "standstill.h"
+#include "targets.h"
 
 struct handler_thread;
 
@@ -22,14 +23,27 @@ struct handler_setup {
 	struct amy_poller *poller;
 	struct router *router;
 	int64_t lease_ms; /* how long a quiet client is kept; 0: none is */
-	struct upstream *const *upstreams; /* of all handlers: each has every nth of them */
-	size_t nupstreams;
+	const struct targets *targets; /* of its connections, each handler has every nth */
+	struct standstill *standstill; /* that RECORD_STANDSTILL tells of */
 	atomic_uint *nrunning; /* counted down when a handler is over */
 	int over_fd;           /* an eventfd, written to when the last of them is */
 };
 
 /* NULL, errno: it could not be started. It ends after RECORD_DRAIN or RECORD_STOP. */
 struct handler_thread *handler_thread_start(const struct handler_setup *setup);
+
+/*
+ * It stands still, and the configuration is about to change: see that there is memory for
+ * what comes. Errors: ENOMEM.
+ */
+int handler_thread_prepare(struct handler_thread *thread);
+
+/*
+ * It stands still, and the configuration has changed, the router and the targets with it: this
+ * one holds for its clients from now on, as far as their listeners are in it. Clients of a
+ * listener that is gone keep the one they came by.
+ */
+void handler_thread_adopt(struct handler_thread *thread, const struct conf *conf);
 
 /* Wait for its end. */
 void handler_thread_join(struct handler_thread *thread);

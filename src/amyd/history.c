@@ -46,16 +46,26 @@ struct ring {
 	size_t nbytes; /* of the publications */
 };
 
+/*
+ * What replays point into, so it stays as long as the history does: one that is gone is empty,
+ * and comes back when there is one of its name again.
+ */
 struct section {
-	const struct conf_history *conf; /* borrowed */
-	struct subject_tokens match;     /* constant after create */
+	char *name;
+	const struct conf_history *conf; /* borrowed; NULL: it is gone */
+	struct subject_tokens match;
+	bool has_others; /* it may have lines that it does not match any more */
 	struct ring ring;
 	uint64_t nforgotten;
 };
 
 struct history {
 	struct hash_key key; /* constant after create */
-	size_t nsections;    /* constant after create */
+
+	/* read without the lock; changed with it, and while nobody reads */
+	struct section **sections; /* those there are, and then those that are gone */
+	size_t nsections;          /* that there are */
+	size_t nall;
 
 	pthread_mutex_t turn; /* held while waiting for the lock */
 	pthread_mutex_t lock; /* guards the rest */
@@ -64,7 +74,14 @@ struct history {
 	struct table subjects;
 	struct ring kept; /* with holes: values that were replaced or forgotten */
 	size_t nkept;
-	struct section sections[];
+};
+
+/* Owner: whoever prepared it. */
+struct history_change {
+	struct history *history;
+	const struct conf_history *conf;
+	struct section **sections; /* as those of the history are to be */
+	size_t nsections, nall;
 };
 
 /* Where a replay stands in a ring. */
@@ -280,6 +297,16 @@ section_reserve(struct section *section, size_t nbytes)
 }
 
 static void
+section_forget_oldest(struct history *history, struct section *section)
+{
+	struct ring *ring = &section->ring;
+
+	ring_clear(history, ring, ring_at(ring, ring->base));
+	ring_shift(ring);
+	section->nforgotten++;
+}
+
+static void
 section_store(struct history *history, struct section *section, struct publication *publication,
               struct history_subject *subject)
 {
@@ -290,18 +317,15 @@ section_store(struct history *history, struct section *section, struct publicati
 		section->nforgotten++;
 		return;
 	}
-	while (!section_has_room(section, nbytes)) {
-		ring_clear(history, ring, ring_at(ring, ring->base));
-		ring_shift(ring);
-		section->nforgotten++;
-	}
+	while (!section_has_room(section, nbytes))
+		section_forget_oldest(history, section);
 	ring_push(ring, publication, subject);
 }
 
 bool
 history_fits(const struct history *history, int section, const struct publication *publication)
 {
-	return publication_size(publication) <= history->sections[section].conf->bytes;
+	return publication_size(publication) <= history->sections[section]->conf->bytes;
 }
 
 int
@@ -311,7 +335,7 @@ history_section(const struct history *history, const char *subject, size_t nbyte
 
 	subject_split(subject, nbytes, &tokens);
 	for (size_t i = 0; i < history->nsections; i++)
-		if (subject_matches(&history->sections[i].match, &tokens))
+		if (subject_matches(&history->sections[i]->match, &tokens))
 			return (int)i;
 	return -1;
 }
@@ -373,11 +397,34 @@ kept_store(struct history *history, struct publication *publication,
 
 /* ---- The whole -------------------------------------------------------------------- */
 
+static void
+section_destroy(struct history *history, struct section *section)
+{
+	ring_fini(history, &section->ring);
+	free(section->name);
+	free(section);
+}
+
+/* NULL: ENOMEM. */
+static struct section *
+section_create(const char *name)
+{
+	struct section *section = calloc(1, sizeof *section);
+
+	if (section == NULL)
+		return NULL;
+	section->name = strdup(name);
+	if (section->name != NULL)
+		return section;
+	free(section);
+	return NULL;
+}
+
 struct history *
 history_create(const struct conf_history *sections, size_t nsections)
 {
-	struct history *history =
-	    calloc(1, sizeof *history + nsections * sizeof history->sections[0]);
+	struct history *history = calloc(1, sizeof *history);
+	struct history_change *change;
 
 	if (history == NULL)
 		return NULL;
@@ -387,13 +434,12 @@ history_create(const struct conf_history *sections, size_t nsections)
 	}
 	pthread_mutex_init(&history->turn, NULL);
 	pthread_mutex_init(&history->lock, NULL);
-	history->nsections = nsections;
-	for (size_t i = 0; i < nsections; i++) {
-		struct section *section = &history->sections[i];
-
-		section->conf = &sections[i];
-		subject_split(sections[i].match, strlen(sections[i].match), &section->match);
+	change = history_prepare(history, sections, nsections);
+	if (change == NULL) {
+		history_destroy(history);
+		return NULL;
 	}
+	history_apply(change);
 	return history;
 }
 
@@ -402,14 +448,128 @@ history_destroy(struct history *history)
 {
 	if (history == NULL)
 		return;
-	for (size_t i = 0; i < history->nsections; i++)
-		ring_fini(history, &history->sections[i].ring);
+	for (size_t i = 0; i < history->nall; i++)
+		section_destroy(history, history->sections[i]);
+	free(history->sections);
 	ring_fini(history, &history->kept);
 	table_fini(&history->subjects);
 	pthread_mutex_destroy(&history->lock);
 	pthread_mutex_destroy(&history->turn);
 	free(history);
 }
+
+/* ---- Other sections --------------------------------------------------------------- */
+
+static struct section *
+find_section(const struct history *history, const char *name)
+{
+	for (size_t i = 0; i < history->nall; i++)
+		if (strcmp(history->sections[i]->name, name) == 0)
+			return history->sections[i];
+	return NULL;
+}
+
+static bool
+has_section(const struct history_change *change, const struct section *section)
+{
+	for (size_t i = 0; i < change->nall; i++)
+		if (change->sections[i] == section)
+			return true;
+	return false;
+}
+
+/* Those that the configuration names, in its order. -1: ENOMEM. */
+static int
+gather_sections(struct history_change *change, size_t nsections)
+{
+	for (change->nsections = 0; change->nsections < nsections; change->nsections++) {
+		const char *name = change->conf[change->nsections].name;
+		struct section *section = find_section(change->history, name);
+
+		if (section == NULL)
+			section = section_create(name);
+		if (section == NULL)
+			return -1;
+		change->sections[change->nall++] = section;
+	}
+	return 0;
+}
+
+struct history_change *
+history_prepare(struct history *history, const struct conf_history *sections, size_t nsections)
+{
+	struct history_change *change = calloc(1, sizeof *change);
+	size_t most = history->nall + nsections + 1;
+
+	if (change == NULL)
+		return NULL;
+	change->history = history;
+	change->conf = sections;
+	change->sections = calloc(most, sizeof change->sections[0]);
+	if (change->sections == NULL || gather_sections(change, nsections) == -1) {
+		history_abandon(change);
+		return NULL;
+	}
+	for (size_t i = 0; i < history->nall; i++)
+		if (!has_section(change, history->sections[i]))
+			change->sections[change->nall++] = history->sections[i];
+	return change;
+}
+
+/* It goes by another configuration from now on. */
+static void
+section_set_conf(struct history *history, struct section *section,
+                 const struct conf_history *conf)
+{
+	if (section->conf == NULL || strcmp(section->conf->match, conf->match) != 0)
+		section->has_others = section->ring.n > 0;
+	section->conf = conf;
+	subject_split(conf->match, strlen(conf->match), &section->match);
+	while (section->ring.n > conf->lines || section->ring.nbytes > conf->bytes)
+		section_forget_oldest(history, section);
+}
+
+static void
+section_end(struct history *history, struct section *section)
+{
+	section->conf = NULL;
+	while (section->ring.n > 0)
+		section_forget_oldest(history, section);
+}
+
+void
+history_apply(struct history_change *change)
+{
+	struct history *history = change->history;
+	struct section **old = history->sections;
+
+	history_lock(history);
+	history->sections = change->sections;
+	history->nsections = change->nsections;
+	history->nall = change->nall;
+	for (size_t i = 0; i < history->nall; i++)
+		if (i < history->nsections)
+			section_set_conf(history, history->sections[i], &change->conf[i]);
+		else
+			section_end(history, history->sections[i]);
+	history_unlock(history);
+	free(old);
+	free(change);
+}
+
+void
+history_abandon(struct history_change *change)
+{
+	if (change == NULL)
+		return;
+	for (size_t i = 0; i < change->nsections; i++)
+		if (find_section(change->history, change->sections[i]->name) == NULL)
+			section_destroy(change->history, change->sections[i]);
+	free(change->sections);
+	free(change);
+}
+
+/* ---- The lock --------------------------------------------------------------------- */
 
 /*
  * After whoever waits already. A replay that gave the lock back would else have it again
@@ -449,7 +609,7 @@ reserve(struct history *history, int section, const struct publication *publicat
 		return -1;
 	if (section == -1)
 		return 0;
-	return section_reserve(&history->sections[section], publication_size(publication));
+	return section_reserve(history->sections[section], publication_size(publication));
 }
 
 int
@@ -465,7 +625,7 @@ history_append(struct history *history, int section, struct publication *publica
 		goto unref;
 	publication->seq = ++history->head;
 	if (section != -1)
-		section_store(history, &history->sections[section], publication, subject);
+		section_store(history, history->sections[section], publication, subject);
 	if (keep)
 		kept_store(history, publication, subject);
 unref:
@@ -623,9 +783,12 @@ add_cursors(struct replay *replay, enum history_want want)
 	add_cursor(replay, &history->kept);
 	if (want == HISTORY_KEPT)
 		return;
-	for (size_t i = 0; i < history->nsections; i++)
-		if (subject_overlaps(&replay->pattern, &history->sections[i].match))
-			add_cursor(replay, &history->sections[i].ring);
+	for (size_t i = 0; i < history->nsections; i++) {
+		struct section *section = history->sections[i];
+
+		if (section->has_others || subject_overlaps(&replay->pattern, &section->match))
+			add_cursor(replay, &section->ring);
+	}
 }
 
 static void
@@ -685,8 +848,7 @@ find_oldest(const struct replay *replay)
 		if (ring == &replay->history->kept || ring->gone < replay->from ||
 		    replay->from > replay->to)
 			continue;
-		/* It forgets to make room, so it is not empty. */
-		seq = ring_at(ring, ring->base)->seq;
+		seq = ring->n > 0 ? ring_at(ring, ring->base)->seq : replay->head + 1;
 		if (oldest == 0 || seq < oldest)
 			oldest = seq;
 	}
@@ -814,11 +976,11 @@ history_nsections(const struct history *history)
 void
 history_usage(struct history *history, size_t section, struct history_usage *usage)
 {
-	const struct section *s = &history->sections[section];
+	const struct section *s = history->sections[section];
 
 	history_lock(history);
 	*usage = (struct history_usage){
-		.name = s->conf->name,
+		.name = s->name,
 		.nlines = s->ring.n,
 		.nbytes = s->ring.nbytes,
 		.nforgotten = s->nforgotten,

@@ -54,6 +54,21 @@ struct history *history_create(const struct conf_history *sections, size_t nsect
 /* No replay is left. NULL is fine. */
 void history_destroy(struct history *history);
 
+/*
+ * Other sections. What is stored stays with the section of its name, as far as that has room
+ * for it now, whatever that matches; what was stored by one that is gone is forgotten.
+ *
+ * Prepared, nothing has changed; NULL: ENOMEM. Then it is either applied, while no other
+ * thread uses the history but by replay_next() and what takes the lock itself; or abandoned.
+ * The sections are borrowed until the next ones are applied.
+ */
+struct history_change;
+
+struct history_change *history_prepare(struct history *history,
+                                       const struct conf_history *sections, size_t nsections);
+void history_apply(struct history_change *change);
+void history_abandon(struct history_change *change);
+
 void history_lock(struct history *history);
 void history_unlock(struct history *history);
 

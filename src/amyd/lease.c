@@ -35,6 +35,13 @@ leases_init(struct leases *leases, int64_t lease_ms, int pipe_fd)
 }
 
 void
+leases_set_time(struct leases *leases, int64_t lease_ms)
+{
+	if (leases->set != NULL && lease_ms > 0)
+		leases->lease_ms = lease_ms;
+}
+
+void
 leases_fini(struct leases *leases)
 {
 	amy_wait_set_destroy(leases->set);

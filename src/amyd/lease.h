@@ -33,6 +33,9 @@ struct leases {
  */
 int leases_init(struct leases *leases, int64_t lease_ms, int pipe_fd);
 
+/* Another time, if clients are kept at all, and will be: else nothing changes. */
+void leases_set_time(struct leases *leases, int64_t lease_ms);
+
 /* None is left in it. */
 void leases_fini(struct leases *leases);
 

@@ -160,23 +160,97 @@ listener_open(struct listener *listener, const struct conf_listener *conf,
 	return 0;
 }
 
+/* It listens where this one is to listen. One that asks for any port has its own. */
+static bool
+is_same(const struct listener *present, const struct conf_listener *conf,
+        const struct address *address)
+{
+	if (present->is_kept || present->is_passed)
+		return false;
+	if (address_is_equal(&present->address, address))
+		return true;
+	if (!address_is_equal(&present->asked, address))
+		return false;
+	return address->u.any.sa_family == AF_UNIX || address_port(address) != 0 ||
+	       strcmp(present->conf->name, conf->name) == 0;
+}
+
+/* What listens there already goes on in this one. */
+static void
+listener_keep(struct listener *listener, struct listener *present,
+              const struct conf_listener *conf)
+{
+	*listener = *present;
+	listener->conf = conf;
+	listener->before = present;
+	present->is_kept = true;
+}
+
+/* False: none of those present listens there. */
+static bool
+find_and_keep(struct listener *listener, struct listeners *present,
+              const struct conf_listener *conf, const struct address *address)
+{
+	for (size_t i = 0; i < present->n; i++) {
+		if (!is_same(&present->items[i], conf, address))
+			continue;
+		listener_keep(listener, &present->items[i], conf);
+		return true;
+	}
+	return false;
+}
+
 /* The further addresses of a name share the port that the first one got. */
 static int
-open_resolved(struct listeners *listeners, const struct conf_listener *conf)
+open_resolved(struct listeners *listeners, struct listeners *present,
+              const struct conf_listener *conf)
 {
 	unsigned port = address_port(&conf->resolved[0]);
 
 	for (int i = 0; i < conf->nresolved; i++) {
+		struct listener *listener = &listeners->items[listeners->n];
 		struct address address = conf->resolved[i];
-		int code;
+		int code = 0;
 
 		address_set_port(&address, port);
-		code = listener_open(&listeners->items[listeners->n], conf, &address);
+		if (!find_and_keep(listener, present, conf, &conf->resolved[i]))
+			code = listener_open(listener, conf, &address);
 		if (code != 0)
 			return code;
+		listener->asked = conf->resolved[i];
 		port = address_port(&listeners->items[listeners->n++].address);
 	}
 	return 0;
+}
+
+/* What was passed at the start stays with whoever has the name. */
+static int
+keep_passed(struct listeners *listeners, struct listeners *present,
+            const struct conf_listener *conf)
+{
+	const char *name = address_fd_name(conf->address);
+	size_t n = 0;
+
+	for (size_t i = 0; i < present->n; i++) {
+		struct listener *old = &present->items[i];
+
+		if (!old->is_passed || strcmp(address_fd_name(old->conf->address), name) != 0)
+			continue;
+		if (!conf->open && !address_is_loopback(&old->address)) {
+			log_error("listen %s: fd:%s can be reached from other machines: if "
+			          "that is meant, add open = true",
+			          conf->name, name);
+			return EX_CONFIG;
+		}
+		listener_keep(&listeners->items[listeners->n++], old, conf);
+		n++;
+	}
+	if (n > 0)
+		return 0;
+	log_error("listen %s: no socket called %s was passed to amyd when it was started: "
+	          "restart it with its .socket unit, or name another address",
+	          conf->name, name);
+	return EX_CONFIG;
 }
 
 /* What was passed is what clients can connect to? NULL, or what it is instead. */
@@ -286,9 +360,11 @@ static int
 open_listener(struct listeners *listeners, const struct conf_listener *conf,
               struct activation *activation)
 {
+	struct listeners none = { 0 };
+
 	if (address_fd_name(conf->address) != NULL)
 		return open_passed(listeners, conf, activation);
-	return open_resolved(listeners, conf);
+	return open_resolved(listeners, &none, conf);
 }
 
 int
@@ -314,19 +390,97 @@ listeners_open(struct listeners *listeners, const struct conf *conf,
 	return 0;
 }
 
-void
-listeners_close(struct listeners *listeners)
+static void
+listener_close(const struct listener *listener)
 {
-	for (size_t i = 0; i < listeners->n; i++) {
-		const struct listener *listener = &listeners->items[i];
+	if (listener->address.u.any.sa_family == AF_UNIX && !listener->is_passed)
+		unlink(listener->address.u.un.sun_path);
+	close(listener->fd);
+}
 
-		if (listener->address.u.any.sa_family == AF_UNIX && !listener->is_passed)
-			unlink(listener->address.u.un.sun_path);
-		close(listener->fd);
-	}
+static void
+listeners_free(struct listeners *listeners)
+{
 	free(listeners->items);
 	listeners->items = NULL;
 	listeners->n = 0;
+}
+
+void
+listeners_close(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->n; i++)
+		listener_close(&listeners->items[i]);
+	listeners_free(listeners);
+}
+
+static int
+prepare_listener(struct listeners *next, struct listeners *present,
+                 const struct conf_listener *conf)
+{
+	if (address_fd_name(conf->address) != NULL)
+		return keep_passed(next, present, conf);
+	return open_resolved(next, present, conf);
+}
+
+int
+listeners_prepare(struct listeners *next, struct listeners *present, const struct conf *conf)
+{
+	size_t n = present->n + conf->nlisteners * CONF_MAX_ADDRESSES;
+
+	next->n = 0;
+	next->items = calloc(n, sizeof *next->items);
+	if (next->items == NULL) {
+		log_error("listeners: %s", strerror(errno));
+		return -1;
+	}
+	for (size_t i = 0; i < conf->nlisteners; i++) {
+		if (prepare_listener(next, present, &conf->listeners[i]) == 0)
+			continue;
+		listeners_abandon(next, present);
+		return -1;
+	}
+	return 0;
+}
+
+void
+listeners_abandon(struct listeners *next, struct listeners *present)
+{
+	for (size_t i = 0; i < next->n; i++)
+		if (next->items[i].before == NULL)
+			listener_close(&next->items[i]);
+	for (size_t i = 0; i < present->n; i++)
+		present->items[i].is_kept = false;
+	listeners_free(next);
+}
+
+/* A Unix socket that stays may get other rights. */
+static void
+change_access(const struct listener *listener, const struct listener *before)
+{
+	const struct address *address = &listener->address;
+
+	if (address->u.any.sa_family == AF_UNIX && !listener->is_passed &&
+	    listener->conf->access != before->conf->access &&
+	    chmod(address->u.un.sun_path, listener->conf->access) == -1)
+		complain(listener->conf, address);
+}
+
+void
+listeners_apply(struct listeners *next, struct listeners *present)
+{
+	for (size_t i = 0; i < present->n; i++)
+		if (!present->items[i].is_kept)
+			listener_close(&present->items[i]);
+	for (size_t i = 0; i < next->n; i++) {
+		struct listener *listener = &next->items[i];
+
+		if (listener->before != NULL)
+			change_access(listener, listener->before);
+		listener->before = NULL;
+	}
+	listeners_free(present);
+	*present = *next;
 }
 
 void

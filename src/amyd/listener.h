@@ -18,6 +18,11 @@ struct listener {
 	int fd;
 	bool is_passed; /* by a service manager, whose it is */
 	amy_id id;      /* the accept thread's */
+	struct address asked; /* what the configuration asked for: port 0 perhaps */
+
+	/* while the configuration changes */
+	struct listener *before; /* that this one was until now; NULL: it is new */
+	bool is_kept;            /* another one is this one from now on */
 };
 
 /* All of them. */
@@ -32,6 +37,18 @@ struct listeners {
  */
 int listeners_open(struct listeners *listeners, const struct conf *conf,
                    struct activation *activation);
+
+/*
+ * Those of another configuration: what is listened at already goes on in the next ones, as
+ * listener->before and is_kept say; the rest is opened. 0; or -1: the cause is logged, nothing
+ * was opened, and nothing has changed. Then it is either applied or abandoned.
+ */
+int listeners_prepare(struct listeners *next, struct listeners *present,
+                      const struct conf *conf);
+void listeners_abandon(struct listeners *next, struct listeners *present);
+
+/* Close those that are gone. present has the next ones from now on. */
+void listeners_apply(struct listeners *next, struct listeners *present);
 
 /* Close them, and remove the Unix sockets that are ours. */
 void listeners_close(struct listeners *listeners);

@@ -16,6 +16,7 @@ libamyd_la_SOURCES = \
 	%D%/command.c \
 	%D%/conf.c %D%/conf.h \
 	%D%/conf_check.c %D%/conf_check.h \
+	%D%/conf_diff.c %D%/conf_diff.h \
 	%D%/conf_rule.c %D%/conf_rule.h \
 	%D%/conf_text.c %D%/conf_text.h \
 	%D%/deliver.c \
@@ -44,6 +45,7 @@ libamyd_la_SOURCES = \
 	%D%/rate.c %D%/rate.h \
 	%D%/record_pipe.c %D%/record_pipe.h \
 	%D%/regex.c %D%/regex.h \
+	%D%/reload.c %D%/reload.h \
 	%D%/report.c %D%/report.h \
 	%D%/requests.c %D%/requests.h \
 	%D%/resolve_thread.c %D%/resolve_thread.h \
@@ -53,6 +55,7 @@ libamyd_la_SOURCES = \
 	%D%/session.c %D%/session.h \
 	%D%/sink.c %D%/sink.h \
 	%D%/sink_thread.c %D%/sink_thread.h \
+	%D%/standstill.c %D%/standstill.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/subject.c %D%/subject.h \

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,11 +26,12 @@ struct message {
 };
 
 /*
- * Owner: lock guards all, but for target, facility and level: constant after log_open().
+ * Owner: lock guards all, but for target and facility, which are constant after log_open(), and
+ * level, which any thread may set.
  */
 static struct {
 	enum log_target target;
-	enum log_level level;
+	_Atomic enum log_level level;
 
 	pthread_mutex_t lock;
 	pthread_cond_t not_empty;
@@ -54,6 +56,12 @@ log_open(enum log_target target, int facility, enum log_level level)
 	the_log.level = level;
 	if (target == LOG_TO_SYSLOG)
 		openlog("amyd", LOG_PID | LOG_NDELAY, facility);
+}
+
+void
+log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&the_log.level, level, memory_order_relaxed);
 }
 
 static int
@@ -199,7 +207,7 @@ log_say(enum log_level level, const char *format, va_list arguments)
 	int error = errno;
 	bool queued;
 
-	if (level > the_log.level)
+	if (level > atomic_load_explicit(&the_log.level, memory_order_relaxed))
 		return;
 	message.level = level;
 	vsnprintf(message.text, sizeof message.text, format, arguments);

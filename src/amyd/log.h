@@ -40,6 +40,9 @@ enum log_level {
  */
 void log_open(enum log_target target, int facility, enum log_level level);
 
+/* How much from now on. */
+void log_set_level(enum log_level level);
+
 /*
  * The service manager connected stderr to its journal (JOURNAL_STREAM, systemd.exec(5)): lines
  * then begin with their level as sd-daemon(3) says, "<4>", and not with "amyd: ".

@@ -29,6 +29,7 @@
 #include "log_thread.h"
 #include "monotonic.h"
 #include "notify.h"
+#include "reload.h"
 #include "server.h"
 #include "supervision.h"
 
@@ -60,7 +61,7 @@ static const char help_text[] =
     "  -h, --help          print this and exit\n"
     "\n"
     "It stays in the foreground. Signals: TERM and INT say goodbye to the clients and\n"
-    "exit; again, at once.\n"
+    "exit; again, at once. HUP reads the configuration again. USR1 reopens files.\n"
     "\n"
     "Try:  printf 'hello\\n' | nc -N 127.0.0.1 2694      (an echo listener)\n"
     "      nc 127.0.0.1 2693                            (then type HELP)\n"
@@ -161,15 +162,11 @@ open_log(const struct options *options, const struct conf *conf)
 {
 	bool is_read = isatty(STDERR_FILENO) || log_stderr_is_journal();
 	enum log_target target = is_read ? LOG_TO_STDERR : LOG_TO_SYSLOG;
-	unsigned level = (unsigned)conf->log_level + options->verbose;
-
 	if (options->log_to_is_set)
 		target = options->log_to;
 	else if (conf->log_to_is_set)
 		target = conf->log_to;
-	if (level > LOG_LEVEL_DEBUG)
-		level = LOG_LEVEL_DEBUG;
-	log_open(target, conf->log_facility, (enum log_level)level);
+	log_open(target, conf->log_facility, reload_log_level(conf, options->verbose));
 }
 
 /* All signals are blocked in every thread, and read by this one. */
@@ -293,8 +290,10 @@ is_end_signal(int signal_number)
 }
 
 static void
-wait_for_end_signal(int signal_fd, struct server *server, struct supervision *supervision)
+wait_for_end_signal(int signal_fd, struct reload *reloaded, struct supervision *supervision)
 {
+	struct server *server = reloaded->server;
+
 	for (;;) {
 		int signal_number = next_signal(signal_fd, server, supervision, -1);
 
@@ -303,9 +302,7 @@ wait_for_end_signal(int signal_fd, struct server *server, struct supervision *su
 		if (signal_number == SIGUSR1)
 			server_reopen(server);
 		if (signal_number == SIGHUP)
-			log_warning(
-			    "SIGHUP: the configuration is read at start only: restart to "
-			    "change it");
+			reload(reloaded);
 	}
 }
 
@@ -337,26 +334,35 @@ drain(int signal_fd, struct server *server, struct supervision *supervision, int
 
 /* Until it is ready, all that goes wrong is said on stderr; then in the log. */
 static int
-serve(int signal_fd, const struct options *options, const struct conf *conf,
+serve(int signal_fd, const struct options *options, struct conf **conf,
       struct listeners *listeners)
 {
 	struct supervision supervision = { 0 };
+	struct reload reloaded = {
+		.path = options->conf_path,
+		.port_path = options->port_path,
+		.verbose = options->verbose,
+		.conf = *conf,
+		.listeners = listeners,
+	};
 	struct server *server;
 	int code;
 
-	server = server_start(conf, listeners, &code);
+	server = server_start(*conf, listeners, &code);
 	if (server == NULL)
 		return code;
+	reloaded.server = server;
 	if (options->port_path != NULL)
 		code = listeners_write_ports(listeners, options->port_path);
 	if (code == EX_OK) {
 		log_thread_start();
-		say_what_listens(conf, listeners);
+		say_what_listens(*conf, listeners);
 		notify_ready();
 		supervision_start(&supervision, server_nclients(server));
-		wait_for_end_signal(signal_fd, server, &supervision);
+		wait_for_end_signal(signal_fd, &reloaded, &supervision);
 	}
-	drain(signal_fd, server, &supervision, conf->drain_ms);
+	*conf = reloaded.conf; /* it may be another one by now */
+	drain(signal_fd, server, &supervision, (*conf)->drain_ms);
 	server_destroy(server);
 	if (code != EX_OK)
 		return code;
@@ -383,19 +389,20 @@ open_listeners(struct listeners *listeners, const struct conf *conf)
 	return code;
 }
 
+/* *conf is what it went by in the end. */
 static int
-run(const struct options *options, const struct conf *conf)
+run(const struct options *options, struct conf **conf)
 {
 	struct listeners listeners;
 	int signal_fd, code;
 
 	return_memory_early();
-	open_log(options, conf);
-	raise_limits(conf);
-	code = open_listeners(&listeners, conf);
+	open_log(options, *conf);
+	raise_limits(*conf);
+	code = open_listeners(&listeners, *conf);
 	if (code != EX_OK)
 		return code;
-	code = drop_privileges(conf, &listeners);
+	code = drop_privileges(*conf, &listeners);
 	if (code != EX_OK)
 		goto close_listeners;
 	signal_fd = open_signals();
@@ -416,14 +423,14 @@ int
 main(int argc, char **argv)
 {
 	struct options options = { .conf_path = SYSCONFDIR "/amyd.conf" };
-	struct conf conf;
+	struct conf *conf;
 	char error[CONF_MAX_ERROR];
 	int code;
 
 	if (parse_options(argc, argv, &options, &code) == STEP_EXIT)
 		return code;
-	code = conf_load(options.conf_path, &conf, error);
-	if (code != EX_OK) {
+	conf = conf_read(options.conf_path, &code, error);
+	if (conf == NULL) {
 		log_error("%s", error);
 		return code;
 	}
@@ -431,6 +438,6 @@ main(int argc, char **argv)
 		puts("configuration OK");
 	else
 		code = run(&options, &conf);
-	conf_fini(&conf);
+	conf_unref(conf);
 	return code;
 }

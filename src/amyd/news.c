@@ -105,8 +105,8 @@ news_sinks_dropped(struct view *view)
 
 	if (!router_is_heard(view, "_amyd.dropped"))
 		return;
-	for (size_t i = 0; i < router->conf->nrules; i++)
-		for (size_t t = 0; t < router->conf->rules[i].ntargets; t++)
-			if (router->sinks[i][t] != NULL)
-				look_at_sink(view, router->sinks[i][t], &router->ntold[i][t]);
+	for (size_t i = 0; i < router->policy.conf->nrules; i++)
+		for (size_t t = 0; t < router->policy.conf->rules[i].ntargets; t++)
+			if (router->policy.sinks[i][t] != NULL)
+				look_at_sink(view, router->policy.sinks[i][t], &router->policy.ntold[i][t]);
 }

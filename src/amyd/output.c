@@ -97,6 +97,12 @@ output_init(struct output *output, size_t limit)
 	output->limit = (uint32_t)limit;
 }
 
+void
+output_set_limit(struct output *output, size_t limit)
+{
+	output->limit = (uint32_t)limit;
+}
+
 /* NULL: ENOMEM. */
 static struct output_stream *
 output_stream(struct output *output)

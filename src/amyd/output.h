@@ -53,6 +53,9 @@ struct output {
 /* limit: bytes of deliveries, each with its overhead (4096 to 1 GiB). */
 void output_init(struct output *output, size_t limit);
 
+/* Another limit: what is over it goes when the next delivery comes. */
+void output_set_limit(struct output *output, size_t limit);
+
 /* Free what it holds; a source ends. */
 void output_fini(struct output *output);
 

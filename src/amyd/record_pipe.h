@@ -26,6 +26,7 @@ enum record_kind {
 	RECORD_WAKE,  /* there is something in the reader's inbox, or room in another's */
 	RECORD_DRAIN, /* say goodbye to every client, and finish */
 	RECORD_STOP,  /* finish at once */
+	RECORD_STANDSTILL, /* come to the standstill, and wait there until it is over */
 	RECORD_UPSTREAM, /* there is something to do for the upstream of that number */
 };
 

@@ -201,10 +201,10 @@ static void
 rows_of_rules(struct report *report, struct amy_line_writer *writer)
 {
 	struct router *router = report->view->router;
-	uint64_t rules = rules_of_subject(router->rules, report->subject, report->nsubject);
+	uint64_t rules = rules_of_subject(router->policy.rules, report->subject, report->nsubject);
 
 	for (size_t i = 0; rules != 0; i++, rules >>= 1) {
-		const struct conf_rule *rule = &router->conf->rules[i];
+		const struct conf_rule *rule = &router->policy.conf->rules[i];
 		char regex[MAX_ROW / 4];
 
 		for (size_t t = 0; (rules & 1) && t < rule->ntargets; t++)
@@ -302,6 +302,9 @@ rows_of_tables(struct report *report, struct amy_line_writer *writer)
 
 	stat_row(report, writer, (uint64_t)(age_ms / 1000), "server.seconds");
 	stat_row(report, writer, router->nhandlers, "server.handlers");
+	stat_row(report, writer, atomic_load(&router->nreloads), "server.reloads");
+	stat_row(report, writer, atomic_load(&router->nreloads_refused),
+	         "server.reloads.refused");
 	stat_row(report, writer, clients_count(router->clients), "clients.connected");
 	stat_row(report, writer, clients_count_names(router->clients), "clients.named");
 	stat_row(report, writer, subscriptions_count(router->subscriptions), "subscriptions");
@@ -350,10 +353,10 @@ rows_of_stats(struct report *report, struct amy_line_writer *writer)
 	rows_of_tables(report, writer);
 	rows_of_counters(report, writer);
 	rows_of_history(report, writer);
-	for (size_t i = 0; i < router->conf->nrules; i++)
-		for (size_t t = 0; t < router->conf->rules[i].ntargets; t++)
-			if (router->sinks[i][t] != NULL)
-				rows_of_sink(report, writer, router->sinks[i][t]);
+	for (size_t i = 0; i < router->policy.conf->nrules; i++)
+		for (size_t t = 0; t < router->policy.conf->rules[i].ntargets; t++)
+			if (router->policy.sinks[i][t] != NULL)
+				rows_of_sink(report, writer, router->policy.sinks[i][t]);
 	return false;
 }
 

@@ -23,27 +23,45 @@
 
 /* ---- What is shared --------------------------------------------------------------- */
 
-static int
-make_parts(struct router *router)
+int
+router_policy_init(struct router_policy *policy, const struct conf *conf)
 {
-	const struct conf *conf = router->conf;
+	policy->conf = conf;
+	policy->rules = rules_create(conf->rules, conf->nrules);
+	policy->sinks = calloc(conf->nrules + 1, sizeof *policy->sinks);
+	policy->ntold = calloc(conf->nrules + 1, sizeof *policy->ntold);
+	if (policy->rules != NULL && policy->sinks != NULL && policy->ntold != NULL)
+		return 0;
+	router_policy_fini(policy);
+	return -1;
+}
 
+void
+router_policy_fini(struct router_policy *policy)
+{
+	rules_destroy(policy->rules);
+	free(policy->sinks);
+	free(policy->ntold);
+	memset(policy, 0, sizeof *policy);
+}
+
+static int
+make_parts(struct router *router, const struct conf *conf)
+{
 	router->inboxes = calloc(router->nhandlers, sizeof *router->inboxes);
 	router->stats = calloc(router->nhandlers + 1, sizeof *router->stats);
-	router->sinks = calloc(conf->nrules + 1, sizeof *router->sinks);
-	router->ntold = calloc(conf->nrules + 1, sizeof *router->ntold);
-	if (router->inboxes == NULL || router->stats == NULL || router->sinks == NULL ||
-	    router->ntold == NULL || hash_key_init(&router->key) == -1)
+	if (router->inboxes == NULL || router->stats == NULL ||
+	    router_policy_init(&router->policy, conf) == -1 ||
+	    hash_key_init(&router->key) == -1)
 		return -1;
 	router->subscriptions = subscriptions_create();
 	router->clients = clients_create();
 	router->peers = peers_create();
 	router->requests = requests_create();
 	router->history = history_create(conf->histories, conf->nhistories);
-	router->rules = rules_create(conf->rules, conf->nrules);
 	return router->subscriptions == NULL || router->clients == NULL ||
-	               router->peers == NULL || router->requests == NULL || router->history == NULL ||
-	               router->rules == NULL
+	               router->peers == NULL || router->requests == NULL ||
+	               router->history == NULL
 	           ? -1
 	           : 0;
 }
@@ -51,14 +69,12 @@ make_parts(struct router *router)
 static void
 free_parts(struct router *router)
 {
-	rules_destroy(router->rules);
+	router_policy_fini(&router->policy);
 	history_destroy(router->history);
 	requests_destroy(router->requests);
 	peers_destroy(router->peers);
 	clients_destroy(router->clients);
 	subscriptions_destroy(router->subscriptions);
-	free(router->ntold);
-	free(router->sinks);
 	free(router->stats);
 	free(router->inboxes);
 	free(router);
@@ -72,9 +88,8 @@ router_create(const struct conf *conf, struct record_pipe *const *pipes)
 	if (router == NULL)
 		return NULL;
 	router->nhandlers = conf->handlers;
-	router->conf = conf;
 	router->since_ms = monotonic_now_ms();
-	if (make_parts(router) == -1) {
+	if (make_parts(router, conf) == -1) {
 		int error = errno;
 
 		free_parts(router);
@@ -97,9 +112,21 @@ router_destroy(struct router *router)
 }
 
 void
-router_set_sink(struct router *router, size_t rule, size_t target, struct sink *sink)
+router_exchange_policy(struct router *router, struct router_policy *policy)
 {
-	router->sinks[rule][target] = sink;
+	struct router_policy old = router->policy;
+
+	router->policy = *policy;
+	*policy = old;
+}
+
+void
+router_forget_routes(struct view *view)
+{
+	for (size_t i = 0; i < CACHED_ROUTES; i++) {
+		route_unref(view->cache[i].route);
+		view->cache[i].route = NULL;
+	}
 }
 
 int
@@ -113,7 +140,7 @@ router_view_init(struct view *view, struct router *router, unsigned handler)
 		goto fini_view;
 	view->last_route = view->cache;
 	view->packet_capacity = MIN_PACKET;
-	view->scratch = rules_scratch_create(router->rules);
+	view->scratch = rules_scratch_create(router->policy.rules);
 	if (view->scratch == NULL)
 		goto free_cache;
 	return 0;
@@ -177,7 +204,7 @@ router_route(struct view *view, const struct amy_bytes *subject)
 	if (is_same)
 		return cached;
 	cached->section = history_section(router->history, subject->bytes, subject->nbytes);
-	cached->rules = rules_of_subject(router->rules, subject->bytes, subject->nbytes);
+	cached->rules = rules_of_subject(router->policy.rules, subject->bytes, subject->nbytes);
 	cached->nsubject = subject->nbytes;
 	memcpy(cached->subject, subject->bytes, subject->nbytes);
 	return cached;
@@ -551,10 +578,10 @@ hand_on(struct view *view, struct post *post, const char *subject)
 static void
 apply_rule(struct view *view, struct post *post, size_t index)
 {
-	const struct conf_rule *rule = &view->router->conf->rules[index];
+	const struct conf_rule *rule = &view->router->policy.conf->rules[index];
 
 	for (size_t i = 0; i < rule->ntargets; i++) {
-		struct sink *sink = view->router->sinks[index][i];
+		struct sink *sink = view->router->policy.sinks[index][i];
 
 		if (rule->targets[i].kind == CONF_TARGET_SUBJECT) {
 			hand_on(view, post, rule->targets[i].name);
@@ -570,7 +597,7 @@ static void
 apply_rules(struct view *view, struct post *post, uint64_t candidates)
 {
 	unsigned ngave_up = 0;
-	uint64_t rules = rules_of_text(view->router->rules, view->scratch, candidates,
+	uint64_t rules = rules_of_text(view->router->policy.rules, view->scratch, candidates,
 	                               &post->line.text, &ngave_up);
 
 	if (ngave_up > 0)
@@ -711,7 +738,7 @@ post_to_name(struct view *view, struct post *post, struct session *from)
 static bool
 is_handed_on(const struct view *view, uint64_t rules)
 {
-	const struct conf_rule *rule = view->router->conf->rules;
+	const struct conf_rule *rule = view->router->policy.conf->rules;
 
 	for (; rules != 0; rules >>= 1, rule++)
 		for (size_t i = 0; rules & 1 && i < rule->ntargets; i++)

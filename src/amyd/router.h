@@ -29,24 +29,36 @@
 #include "view.h"
 
 /*
+ * What the configuration says of lines. Owner: the router; or whoever prepares the next one.
+ */
+struct router_policy {
+	const struct conf *conf;
+	struct rules *rules;
+	struct sink *(*sinks)[CONF_MAX_TARGETS]; /* by rule and target; NULL: it has none */
+	_Atomic uint64_t (*ntold)[CONF_MAX_TARGETS]; /* of lines dropped there, that were told */
+};
+
+/* The configuration is borrowed; there are no sinks yet. Errors: ENOMEM. */
+int router_policy_init(struct router_policy *policy, const struct conf *conf);
+void router_policy_fini(struct router_policy *policy);
+
+/*
  * Owner: the server. Constant after create, as far as it does not say: what it points to
  * may be used by any thread.
  */
 struct router {
 	unsigned nhandlers;
-	const struct conf *conf;
+	struct router_policy policy; /* changed while no handler uses it */
 	struct subscriptions *subscriptions;
 	struct clients *clients;
 	struct peers *peers;
 	struct requests *requests;
 	struct history *history;
-	struct rules *rules;
-	struct sink *(*sinks)[CONF_MAX_TARGETS]; /* by rule and target; NULL: it has none */
-	_Atomic uint64_t (*ntold)[CONF_MAX_TARGETS]; /* of lines dropped there, that were told */
 	struct stats *stats;                     /* of each handler, then of the accept thread */
 	struct inbox *inboxes;                   /* of each handler */
 	int64_t since_ms;
 	struct hash_key key;
+	_Atomic uint64_t nreloads, nreloads_refused; /* of the configuration */
 };
 
 /* The configuration is borrowed. Errors: ENOMEM, or as getrandom(2). */
@@ -55,8 +67,12 @@ struct router *router_create(const struct conf *conf, struct record_pipe *const 
 /* After all its views. NULL is fine. */
 void router_destroy(struct router *router);
 
-/* Where the lines of a rule go. Before any view is used. */
-void router_set_sink(struct router *router, size_t rule, size_t target, struct sink *sink);
+/*
+ * Have the next policy, and give back the one before. No handler runs, and each of their views
+ * is to forget what it found by that: router_forget_routes().
+ */
+void router_exchange_policy(struct router *router, struct router_policy *policy);
+void router_forget_routes(struct view *view);
 
 /* Errors: ENOMEM. */
 int router_view_init(struct view *view, struct router *router, unsigned handler);

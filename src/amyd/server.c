@@ -23,6 +23,7 @@ struct server {
 	struct amy_poller *poller;
 	struct router *router;
 	struct targets *targets;
+	struct standstill standstill;
 	struct poll_thread *poll_thread;
 	struct accept_thread *accept_thread;
 	struct handler_thread *handlers[CONF_MAX_HANDLERS];
@@ -76,8 +77,8 @@ start_handlers(struct server *server)
 			.poller = server->poller,
 			.router = server->router,
 			.lease_ms = server->conf->lease_ms,
-			.upstreams = targets_upstreams(server->targets),
-			.nupstreams = targets_count_upstreams(server->targets),
+			.targets = server->targets,
+			.standstill = &server->standstill,
 			.nrunning = &server->nrunning,
 			.over_fd = server->over_fd,
 		};
@@ -105,6 +106,7 @@ start_threads(struct server *server, struct listeners *listeners)
 		.nclients = &server->nclients,
 		.peers = server->router->peers,
 		.stats = &server->router->stats[server->conf->handlers],
+		.standstill = &server->standstill,
 	};
 
 	server->poll_thread = poll_thread_start(server->poller, server->conf->handlers);
@@ -114,6 +116,25 @@ start_threads(struct server *server, struct listeners *listeners)
 		return -1;
 	server->accept_thread = accept_thread_start(&setup);
 	return server->accept_thread == NULL ? -1 : 0;
+}
+
+/* -1, errno: one could not be started. */
+static int
+start_targets(struct server *server)
+{
+	static const struct conf nothing = { .handlers = 1 };
+	const struct router_policy none = { .conf = &nothing };
+	struct targets_change *change;
+
+	server->targets = targets_create(server->pipe_pointers, server->conf->handlers);
+	if (server->targets == NULL)
+		return -1;
+	change = targets_prepare(server->targets, &none, &server->router->policy);
+	if (change == NULL)
+		return -1;
+	targets_apply(change);
+	targets_finish(change);
+	return 0;
 }
 
 static int
@@ -128,10 +149,8 @@ server_init(struct server *server, struct listeners *listeners)
 		server->poller = amy_poller_create();
 	if (server->poller != NULL)
 		server->router = router_create(server->conf, server->pipe_pointers);
-	if (server->router != NULL)
-		server->targets =
-		    targets_start(server->conf, server->router, server->pipe_pointers);
-	if (server->targets != NULL && start_threads(server, listeners) == 0)
+	if (server->router != NULL && start_targets(server) == 0 &&
+	    start_threads(server, listeners) == 0)
 		return 0;
 	log_error("the server cannot be started: %s", strerror(errno));
 	return EX_OSERR;
@@ -149,6 +168,7 @@ server_start(const struct conf *conf, struct listeners *listeners, int *code)
 	}
 	server->conf = conf;
 	server->over_fd = -1;
+	standstill_init(&server->standstill);
 	*code = server_init(server, listeners);
 	if (*code == 0)
 		return server;
@@ -165,6 +185,128 @@ tell_handlers(struct server *server, enum record_kind kind)
 	for (unsigned i = 0; i < server->nhandlers; i++)
 		record_pipe_write_waiting(&server->pipes[i], &record, 1);
 }
+
+/* ---- Another configuration -------------------------------------------------------- */
+
+/* What is to take the place of what there is. Owner: the stack of main. */
+struct change {
+	const struct conf *conf;
+	struct listeners next;
+	struct router_policy policy; /* once it is applied: the one before */
+	struct history_change *history;
+	struct targets_change *targets;
+};
+
+static void
+abandon(struct change *change, struct listeners *listeners)
+{
+	targets_abandon(change->targets);
+	history_abandon(change->history);
+	if (change->policy.conf != NULL)
+		router_policy_fini(&change->policy);
+	if (change->next.items != NULL)
+		listeners_abandon(&change->next, listeners);
+}
+
+/* All that can go wrong, while everybody works. -1: the cause is logged. */
+static int
+prepare(struct server *server, struct change *change, struct listeners *listeners)
+{
+	struct router *router = server->router;
+	const struct conf *conf = change->conf;
+
+	if (listeners_prepare(&change->next, listeners, conf) == -1)
+		return -1;
+	if (router_policy_init(&change->policy, conf) == 0)
+		change->history =
+		    history_prepare(router->history, conf->histories, conf->nhistories);
+	if (change->history != NULL)
+		change->targets =
+		    targets_prepare(server->targets, &router->policy, &change->policy);
+	if (change->targets != NULL)
+		return 0;
+	log_error("reload: %s", strerror(errno));
+	return -1;
+}
+
+/* The accept thread first: of those that it handed over, each handler hears before it stops. */
+static void
+halt(struct server *server)
+{
+	accept_thread_halt(server->accept_thread);
+	standstill_await(&server->standstill, 1);
+	tell_handlers(server, RECORD_STANDSTILL);
+	standstill_await(&server->standstill, 1 + server->nhandlers);
+}
+
+/* What can go wrong and is the threads' own, while they stand still. -1: it is logged. */
+static int
+prepare_threads(struct server *server, struct change *change)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < server->nhandlers && rc == 0; i++)
+		rc = handler_thread_prepare(server->handlers[i]);
+	if (rc == 0)
+		rc = accept_thread_prepare(server->accept_thread, &change->next);
+	if (rc == -1)
+		log_error("reload: %s", strerror(errno));
+	return rc;
+}
+
+/* Nothing of it can go wrong. */
+static void
+apply(struct server *server, struct change *change, struct listeners *listeners)
+{
+	targets_apply(change->targets);
+	router_exchange_policy(server->router, &change->policy);
+	history_apply(change->history);
+	for (unsigned i = 0; i < server->nhandlers; i++)
+		handler_thread_adopt(server->handlers[i], change->conf);
+	accept_thread_apply(server->accept_thread, change->conf->max_clients);
+	listeners_apply(&change->next, listeners);
+	server->conf = change->conf;
+}
+
+int
+server_change(struct server *server, const struct conf *conf, struct listeners *listeners)
+{
+	struct change change = { .conf = conf };
+	int rc;
+
+	if (prepare(server, &change, listeners) == -1) {
+		abandon(&change, listeners);
+		return -1;
+	}
+	halt(server);
+	rc = prepare_threads(server, &change);
+	if (rc == 0)
+		apply(server, &change, listeners);
+	standstill_end(&server->standstill);
+	if (rc == -1) {
+		abandon(&change, listeners);
+		return -1;
+	}
+	targets_finish(change.targets);
+	router_policy_fini(&change.policy);
+	return 0;
+}
+
+unsigned
+server_most_clients(const struct server *server)
+{
+	return (unsigned)(server->pipes[0].capacity - OTHER_RECORDS);
+}
+
+void
+server_count_reload(struct server *server, bool is_done)
+{
+	struct router *router = server->router;
+
+	atomic_fetch_add(is_done ? &router->nreloads : &router->nreloads_refused, 1);
+}
+
+/* ---- The end ---------------------------------------------------------------------- */
 
 /* The accept thread is over first: no client comes behind the word. */
 static void
@@ -214,12 +356,13 @@ server_destroy(struct server *server)
 		handler_thread_join(server->handlers[i]);
 	if (server->poll_thread != NULL)
 		poll_thread_stop(server->poll_thread);
-	targets_stop(server->targets);
+	targets_destroy(server->targets);
 	router_destroy(server->router);
 	amy_poller_destroy(server->poller);
 	for (unsigned i = 0; i < server->npipes; i++)
 		record_pipe_close(&server->pipes[i]);
 	if (server->over_fd != -1)
 		close(server->over_fd);
+	standstill_fini(&server->standstill);
 	free(server);
 }

@@ -19,6 +19,21 @@ struct server;
 struct server *server_start(const struct conf *conf, struct listeners *listeners, int *code);
 
 /*
+ * Go by another configuration from now on, all of it: all threads but those that write for
+ * targets stand still for that moment. Of it, what conf_keep() says stays as it was. 0: *conf
+ * and the listeners, which are the next ones now, are borrowed instead of the ones before,
+ * which only clients and targets may still need: they have references. -1: the cause is
+ * logged, and nothing has changed.
+ */
+int server_change(struct server *server, const struct conf *conf, struct listeners *listeners);
+
+/* What max_clients can be: what the pipes of handlers hold. */
+unsigned server_most_clients(const struct server *server);
+
+/* A reload is over: it was done; or refused, and nothing has changed. For STATS. */
+void server_count_reload(struct server *server, bool is_done);
+
+/*
  * Take no more clients, and tell those there are goodbye. Returns at once; server_over_fd()
  * becomes readable when all have gone.
  */

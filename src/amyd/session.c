@@ -30,6 +30,7 @@ session_create(int fd, const struct conf_listener *listener, const struct addres
 		return NULL;
 	session->fd = fd;
 	session->listener = listener;
+	conf_ref(listener->conf);
 	session->nclients = nclients;
 	session->client.number = number;
 	session->client.listener = listener;
@@ -95,7 +96,27 @@ session_destroy(struct session *session)
 	output_fini(&session->output);
 	publication_unref(session->will);
 	free(session->farewell);
+	conf_unref(session->listener->conf);
 	free(session);
+}
+
+bool
+session_adopt(struct session *session, struct clients *clients,
+              const struct conf_listener *listener)
+{
+	const struct conf_listener *old = session->listener;
+
+	if (listener->mode != old->mode)
+		return false;
+	if (session->slow_cut == old->slow_cut)
+		session->slow_cut = listener->slow_cut;
+	amy_line_reader_set_max_line(&session->reader, listener->max_line);
+	output_set_limit(&session->output, listener->queue);
+	clients_set_listener(clients, &session->client, listener);
+	session->listener = listener;
+	conf_ref(listener->conf);
+	conf_unref(old->conf);
+	return true;
 }
 
 const char *

@@ -46,7 +46,7 @@ struct session {
 	/* constant after create, but for id, which the accept thread sets */
 	int fd;
 	amy_id id;
-	const struct conf_listener *listener;
+	const struct conf_listener *listener; /* with a reference; changed by session_adopt() */
 	struct stats *stats; /* its handler's, from when that has it */
 
 	/* owner only: first what every event and every line looks at */
@@ -116,6 +116,13 @@ struct session *session_create(int fd, const struct conf_listener *listener,
  * is dead.
  */
 void session_destroy(struct session *session);
+
+/*
+ * The configuration was read again, and this is now the listener that it came by: what that
+ * says holds from now on. One of another mode is not for it: false, and nothing was done.
+ */
+bool session_adopt(struct session *session, struct clients *clients,
+                   const struct conf_listener *listener);
 
 /* How the log names it: "client NUMBER (LISTENER, from PEER)". */
 #define SESSION_MAX_NAME (ADDRESS_MAX_TEXT + 64)

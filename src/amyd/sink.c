@@ -27,6 +27,7 @@ struct sink {
 
 	/* guarded by lock */
 	pthread_mutex_t lock;
+	size_t limit; /* bytes that may wait */
 	struct node_list waiting;
 	size_t nbytes;
 	uint64_t nput, nwritten, ndropped;
@@ -47,6 +48,8 @@ sink_create(const struct conf_rule *rule, const struct conf_target *target, sink
 	sink->target = target;
 	sink->wake = wake;
 	sink->context = context;
+	sink->limit = rule->queue;
+	conf_ref(rule->conf);
 	pthread_mutex_init(&sink->lock, NULL);
 	STAILQ_INIT(&sink->waiting);
 	sink->reader_waits = true;
@@ -86,6 +89,7 @@ sink_destroy(struct sink *sink)
 		say_dropped(sink, unsaid);
 	free_nodes(&sink->waiting);
 	pthread_mutex_destroy(&sink->lock);
+	conf_unref(sink->rule->conf);
 	free(sink);
 }
 
@@ -105,6 +109,14 @@ void *
 sink_context(const struct sink *sink)
 {
 	return sink->context;
+}
+
+void
+sink_set_limit(struct sink *sink, size_t limit)
+{
+	pthread_mutex_lock(&sink->lock);
+	sink->limit = limit;
+	pthread_mutex_unlock(&sink->lock);
 }
 
 static size_t
@@ -128,7 +140,7 @@ take_oldest(struct sink *sink)
 static uint64_t
 make_room(struct sink *sink, size_t nbytes, struct node_list *dropped)
 {
-	size_t limit = sink->rule->queue;
+	size_t limit = sink->limit;
 	uint64_t n = 0;
 
 	while (!STAILQ_EMPTY(&sink->waiting) &&

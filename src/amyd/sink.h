@@ -36,12 +36,15 @@ struct sink_usage {
  * Owner: whoever created it, until sink_destroy().
  */
 
-/* The rule and the target are borrowed. NULL: ENOMEM. */
+/* The rule and the target are borrowed, with a reference to their configuration. NULL: ENOMEM. */
 struct sink *sink_create(const struct conf_rule *rule, const struct conf_target *target,
                          sink_wake_fn *wake, void *context);
 
 /* What waits is dropped, and that is logged. NULL is fine. */
 void sink_destroy(struct sink *sink);
+
+/* Bytes that may wait, from now on; what is over it goes when the next line comes. */
+void sink_set_limit(struct sink *sink, size_t limit);
 
 const struct conf_rule *sink_rule(const struct sink *sink);
 const struct conf_target *sink_target(const struct sink *sink);

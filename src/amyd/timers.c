@@ -56,13 +56,11 @@ take_out(struct timers *timers, uint32_t place)
 
 /* Any number of those in the heap may be due at once. */
 static int
-make_room(struct timers *timers)
+grow(struct timers *timers)
 {
 	uint32_t capacity = timers->capacity == 0 ? 16 : 2 * timers->capacity;
 	struct timer **larger;
 
-	if (timers->n < timers->capacity)
-		return 0;
 	larger = realloc(timers->heap, ((size_t)capacity + 1) * sizeof *larger);
 	if (larger == NULL)
 		return -1;
@@ -72,6 +70,15 @@ make_room(struct timers *timers)
 		return -1;
 	timers->due = larger;
 	timers->capacity = capacity;
+	return 0;
+}
+
+int
+timers_reserve(struct timers *timers, uint32_t n)
+{
+	while (timers->capacity - timers->n < n)
+		if (grow(timers) == -1)
+			return -1;
 	return 0;
 }
 
@@ -109,7 +116,7 @@ timers_set(struct timers *timers, struct timer *timer, int64_t at_ms, timer_fn *
 {
 	bool is_in_heap = timer->place != 0 && (timer->place & PLACE_DUE) == 0;
 
-	if (!is_in_heap && make_room(timers) == -1)
+	if (!is_in_heap && timers_reserve(timers, 1) == -1)
 		return -1;
 	timers_cancel(timers, timer);
 	timer->run = run;

@@ -36,6 +36,9 @@ void timers_fini(struct timers *timers);
 /* Set it, or set it anew: run is to be called at at_ms. -1: ENOMEM, and it is as it was. */
 int timers_set(struct timers *timers, struct timer *timer, int64_t at_ms, timer_fn *run);
 
+/* Have room for n more: none of them can fail to be set. -1: ENOMEM. */
+int timers_reserve(struct timers *timers, uint32_t n);
+
 /* It may be not set. */
 void timers_cancel(struct timers *timers, struct timer *timer);
 

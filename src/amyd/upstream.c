@@ -566,6 +566,18 @@ upstream_sink(const struct upstream *upstream)
 	return upstream->sink;
 }
 
+bool
+upstream_is_over(const struct upstream *upstream)
+{
+	return upstream->state == UPSTREAM_IDLE;
+}
+
+unsigned
+upstream_number(const struct upstream *upstream)
+{
+	return upstream->number;
+}
+
 void
 upstream_start(struct upstream *upstream, struct amy_registrar *registrar,
                struct timers *timers)

@@ -37,6 +37,12 @@ void upstream_destroy(struct upstream *upstream);
 /* For those who put. Any thread. */
 struct sink *upstream_sink(const struct upstream *upstream);
 
+/* It was never started, or is stopped. While its handler does not run. */
+bool upstream_is_over(const struct upstream *upstream);
+
+/* The number that it was made with. */
+unsigned upstream_number(const struct upstream *upstream);
+
 /* Begin to connect. All borrowed until upstream_stop(). Its handler from here on. */
 void upstream_start(struct upstream *upstream, struct amy_registrar *registrar,
                     struct timers *timers);

@@ -145,3 +145,18 @@ watch_line(struct watch *watch, struct view *view, struct session *session, bool
 	session->line_since_ms = short_time(view_now_ms(view));
 	return look_within(watch, view, look_ms(session->listener->line_ms));
 }
+
+void
+watch_renew_client(struct view *view, struct session *session, const struct conf_listener *old)
+{
+	if (old->idle_ms == 0)
+		session->is_active = true;
+	if (old->line_ms == 0)
+		session->line_since_ms = short_time(view_now_ms(view));
+}
+
+void
+watch_renew(struct watch *watch, struct view *view)
+{
+	look_within(watch, view, MIN_LOOK_MS);
+}

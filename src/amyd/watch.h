@@ -27,4 +27,11 @@ int watch_start(struct watch *watch, struct view *view, struct session *session)
  */
 int watch_line(struct watch *watch, struct view *view, struct session *session, bool is_new);
 
+/* It came by another listener until now: times that that had not begin with this moment. */
+void watch_renew_client(struct view *view, struct session *session,
+                        const struct conf_listener *old);
+
+/* That was so for some clients: look at all soon. There is room for a timer. */
+void watch_renew(struct watch *watch, struct view *view);
+
 #endif

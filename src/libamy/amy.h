@@ -578,6 +578,12 @@ AMY_API int amy_line_reader_init_delimiter(struct amy_line_reader *reader, size_
  */
 AMY_API int amy_line_reader_reserve(struct amy_line_reader *reader);
 
+/*
+ * Another max_line from now on, for the line that has begun, too. After
+ * amy_line_reader_reserve(), reserve again.
+ */
+AMY_API void amy_line_reader_set_max_line(struct amy_line_reader *reader, size_t max_line);
+
 /* Free what it holds. The storage is the caller's. */
 AMY_API void amy_line_reader_fini(struct amy_line_reader *reader);
 

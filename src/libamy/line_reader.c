@@ -53,6 +53,12 @@ amy_line_reader_init_delimiter(struct amy_line_reader *reader, size_t max_line,
 	return 0;
 }
 
+void
+amy_line_reader_set_max_line(struct amy_line_reader *reader, size_t max_line)
+{
+	reader->max_line = clamp_bytes(max_line, 1);
+}
+
 /* All that is ever kept of one line: it, and its delimiter. */
 static size_t
 reader_most(const struct amy_line_reader *reader)
