@@ -357,6 +357,40 @@ START_TEST(what_is_passed_has_a_name)
 }
 END_TEST
 
+/* So it is no second line of a log, and nothing that a terminal obeys. */
+START_TEST(path_that_a_client_made_up_is_escaped)
+{
+	static const char path[] = "/a\n\033[31m\\\177\xc2\x9bz ~";
+	struct address address = { .length = sizeof address.u.un };
+	char text[ADDRESS_MAX_TEXT], host[ADDRESS_MAX_TEXT];
+
+	address.u.un.sun_family = AF_UNIX;
+	memcpy(address.u.un.sun_path, path, sizeof path);
+	ck_assert_str_eq(address_format(&address, text),
+	                 "/a\\x0a\\x1b[31m\\x5c\\x7f\\xc2\\x9bz ~");
+	ck_assert_str_eq(address_format_host(&address, host), path);
+}
+END_TEST
+
+/* The kernel does not end one of 108 bytes with a NUL. */
+START_TEST(path_without_an_end_is_not_read_beyond_it)
+{
+	struct address address;
+	char text[ADDRESS_MAX_TEXT], expected[ADDRESS_MAX_TEXT] = "/";
+
+	memset(&address, 'b', sizeof address);
+	address.u.un.sun_family = AF_UNIX;
+	address.u.un.sun_path[0] = '/';
+	memset(expected + 1, 'b', sizeof address.u.un.sun_path - 1);
+	ck_assert_str_eq(address_format_host(&address, text), expected);
+	ck_assert_str_eq(address_format(&address, text), expected);
+
+	memset(address.u.un.sun_path + 1, '\n', sizeof address.u.un.sun_path - 1);
+	ck_assert_ptr_null(strchr(address_format(&address, text), '\n'));
+	ck_assert_uint_eq(strlen(text), 1 + (ADDRESS_MAX_TEXT - 2) / 4 * 4);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -374,6 +408,8 @@ main(void)
 	    addresses_are_equal_only_to_themselves,
 	    port_can_be_set,
 	    address_is_written_as_it_is_read,
+	    path_that_a_client_made_up_is_escaped,
+	    path_without_an_end_is_not_read_beyond_it,
 	    any_address_is_read_back_as_it_was_written,
 	    numeric_host_is_resolved_without_asking,
 	    what_is_not_numeric_is_left_to_be_asked_for,

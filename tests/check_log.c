@@ -96,6 +96,17 @@ START_TEST(message_is_formatted)
 }
 END_TEST
 
+START_TEST(message_is_one_line_whatever_is_in_it)
+{
+	capture_stderr();
+	log_info("a%sb", "\n<3>\r\t\033[2J\177\001");
+	ck_assert_str_eq(written(), "amyd: a?<3>???[2J??b\n");
+	log_info("%s", "caf\xc3\xa9");
+	ck_assert_str_eq(written(), "amyd: caf\xc3\xa9\n");
+	release_stderr();
+}
+END_TEST
+
 START_TEST(long_message_is_cut)
 {
 	char text[LOG_MAX_MESSAGE + 100];
@@ -609,6 +620,7 @@ main(void)
 	    message_is_written_if_its_level_is_wanted,
 	    before_it_is_opened_the_log_is_stderr,
 	    message_is_formatted,
+	    message_is_one_line_whatever_is_in_it,
 	    long_message_is_cut,
 	    errno_is_left_as_it_was,
 	    queued_message_is_written_by_the_one_who_reads,

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: MIT
 # What the manual pages and the README show as typed is what happens, byte for byte.
 #
-# A conversation is commands behind "$ ", each with its output on the lines below; "> " goes on
-# with a command. In a page it stands in the block behind .\" conversation, in the README it is
+# A conversation is commands behind "$ ", or "# " of root, each with its output on the lines below;
+# "> " goes on with a command. In a page it stands in the block behind .\" conversation, in the README it is
 # indented by 4 spaces. A command that ends in "&" goes on in the background, once there is a
-# line in each file that it writes. One that reads such a file is repeated until it shows what
-# it should.
+# line in each file that it writes. One that reads such a file, the log, or what a rule writes, is
+# repeated until it shows what it should.
+#
+# /etc/amyd.conf is the daemon's configuration here, /var/log/amyd a folder. For systemctl and
+# journalctl there are stand-ins, which do to the daemon what systemd would do.
 #
 # The daemon has etc/amyd.conf, but for the ports, which are replaced here and there. For the
 # pages, the listeners "in" and "out" are uncommented, and each conversation has a new daemon.
@@ -16,6 +19,7 @@
 need nc.openbsd
 
 home=$PWD
+builddir=$(cd "$top_builddir" && pwd) || exit 99
 folder=none
 
 # ---- Conversations -------------------------------------------------------------------
@@ -57,10 +61,57 @@ make_nc()
 
 here()
 {
-	sed -e "s/127\.0\.0\.1 2693/127.0.0.1 $(port main)/g" \
+	sed -e "s|/etc/amyd\.conf|$work/conf|g" -e "s|/var/log/amyd|$work/var|g" \
+	    -e "s/127\.0\.0\.1 2693/127.0.0.1 $(port main)/g" \
 	    -e "s/127\.0\.0\.1 2694/127.0.0.1 $(port echo)/g" \
 	    -e "s/127\.0\.0\.1 2695/127.0.0.1 $(port in)/g" \
 	    -e "s/127\.0\.0\.1 2696/127.0.0.1 $(port out)/g"
+}
+
+amyd()
+{
+	"$builddir/amyd" -c "$work/conf" "$@"
+}
+
+# Of a daemon that writes to standard error.
+journalctl()
+{
+	[ "$*" = "-u amyd -o cat" ] || { echo "journalctl $*: not here"; return 1; }
+	sed 's/^amyd: //' "$work/log"
+}
+
+nreloads_logged()
+{
+	grep -cE '^amyd: reload: .*(: done, |the configuration stays as it is)' "$work/log"
+}
+
+has_reloaded()
+{
+	[ "$(nreloads_logged)" -gt "$1" ]
+}
+
+# What the unit says, and until amyd is ready again.
+reload()
+{
+	local before
+
+	before=$(nreloads_logged)
+	MAINPID=$daemon sh -c "$(sed -n 's/^ExecReload=//p' "$builddir/systemd/amyd.service")" &&
+	    wait_until has_reloaded "$before"
+}
+
+systemctl()
+{
+	case $* in
+	"is-active amyd") is_running "$daemon" && echo active ;;
+	"reload amyd") reload ;;
+	"stop amyd") kill -TERM "$daemon" && wait_until not is_running "$daemon" ;;
+	"kill -s USR1 --kill-whom=main amyd")
+		kill -USR1 "$daemon" && wait_until test -e "$work/var/all.log" ;;
+	*)
+		echo "systemctl $*: not here"
+		return 1 ;;
+	esac
 }
 
 # The files that a command writes, as far as they are files.
@@ -93,12 +144,14 @@ run_in_background()
 # It reads what is written in the background.
 is_waiting()
 {
+	grep -q -e '^journalctl ' -e '^cat /var/log/amyd/' "$work/command" && return
 	grep -o '[a-z.]*' "$work/command" | grep -qxFf "$work/written"
 }
 
 shows_as_expected()
 {
-	eval "$1" >"$work/actual" 2>&1
+	eval "$1" >"$work/actual.here" 2>&1
+	sed -e "s|$work/conf|/etc/amyd.conf|g" "$work/actual.here" >"$work/actual"
 	cmp -s "$work/expected" "$work/actual"
 }
 
@@ -141,7 +194,7 @@ try_conversation()
 	ncommands=0
 	while IFS= read -r line <&3; do
 		case $line in
-		'$ '*)
+		'$ '* | '# '*)
 			try "$1"
 			printf '%s\n' "${line#??}" >"$work/command"
 			: >"$work/expected" ;;
@@ -160,7 +213,8 @@ try_conversation()
 begin()
 {
 	start_daemon <"$2"
-	mkdir "$1"
+	rm -rf "$work/var"
+	mkdir "$1" "$work/var"
 	cd "$1" || exit 99
 	folder=$(pwd -P)
 	: >"$work/written"
@@ -225,6 +279,6 @@ sed 's/127\.0\.0\.1:269[0-9]"/127.0.0.1:0"/' "$top_srcdir/etc/amyd.conf" >"$work
 sed -e '/^# listen in /,/^# }/s/^# //' -e '/^# listen out /,/^# }/s/^# //' \
     "$work/example.conf" >"$work/page.conf"
 try_page amyd-protocol.7 protocol 20
-try_page amyd.8 daemon 1
+try_page amyd.8 daemon 6
 try_readme 6
 done_testing

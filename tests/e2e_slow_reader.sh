@@ -71,6 +71,14 @@ both_dropped()
 	[ "$(ask WHO | grep -c ' dropped=[1-9]')" -ge 2 ]
 }
 
+# are_logged N: so many clients
+are_logged()
+{
+	[ "$(sed -nE 's/^amyd: client ([0-9]+) \(main, from 127\.0\.0\.1:[0-9]+\) reads too slowly: [1-9][0-9]* lines .* raise queue$/\1/p' \
+	    "$work/log" | sort -u | wc -l)" -ge "$1" ]
+}
+
+nslow=0
 for subject in feed.plain feed.stored; do
 	start_good "$subject"
 	for name in slow1 slow2; do
@@ -81,6 +89,9 @@ for subject in feed.plain feed.stored; do
 	publish "$subject" $((nlines + 1)) 60
 	nlines=$((nlines + 60))
 	ndropped=$(ask WHO | sed -n 's/.* dropped=\([1-9][0-9]*\).*/\1/p' | sort -n | head -n 1)
+	nslow=$((nslow + 2))
+	check "$subject: the log says who reads too slowly, and what to do about it" \
+	    wait_until are_logged "$nslow"
 	check "$subject: WHO tells what was dropped" test "${ndropped:-0}" -gt 0
 	is "$subject: readers that sleep are still counted as readers" "" \
 	    "$(grep -v '^+OK 4\( \|$\)' "$work/finals")"
@@ -98,6 +109,16 @@ for subject in feed.plain feed.stored; do
 done
 like "where lines are stored, it is told which" '^! DROPPED [0-9]+ pat=feed.stored seq=[0-9]+-[0-9]+$' \
     "$work/slow1.out"
+# With the first line that it loses, and with each binary digit more; each second at most.
+is "and says it of each with twice as many lines only" "" \
+    "$(sed -n 's/.*client \([0-9]*\) .*reads too slowly: \([0-9]*\) lines.*/\1 \2/p' "$work/log" |
+	awk '{
+		for (ndigits = 0; $2 >= 1; ndigits++)
+			$2 /= 2
+		if (ndigits <= last[$1])
+			print
+		last[$1] = ndigits
+	}')"
 is "nobody is cut off" "" "$(grep 'is cut off' "$work/log")"
 
 # ---- It is cut off ---------------------------------------------------------------------
@@ -117,7 +138,8 @@ kill -STOP "$(client_pid slow1)" "$(client_pid slow2)"
 publish_until cut has_cut_both
 kill -CONT "$(client_pid slow1)" "$(client_pid slow2)"
 is "slow = cut, and SET slow cut: it is logged once for each" 2 "$(grep -c 'is cut off' "$work/log")"
-like "the log says what to do about it" 'raise queue' "$work/log"
+like "the log says who it was, and what to do about it" \
+    '^amyd: client [0-9]+ \(cut, from 127\.0\.0\.1:[0-9]+\) is cut off: .* raise queue' "$work/log"
 is "the finals count 4 readers, at last 2, never more than before" "" \
     "$(awk 'BEGIN { last = 4 } $1 != "+OK" || $2 > last || $2 < 2 { print } { last = $2 }' "$work/finals")"
 is "the first one counts 4" "+OK 4" "$(head -n 1 "$work/finals")"

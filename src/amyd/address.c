@@ -203,9 +203,23 @@ address_format_host(const struct address *address, char text[ADDRESS_MAX_TEXT])
 	case AF_INET6:
 		return inet_ntop(AF_INET6, &address->u.in6.sin6_addr, text, ADDRESS_MAX_TEXT);
 	}
-	snprintf(text, ADDRESS_MAX_TEXT, "%s",
+	snprintf(text, ADDRESS_MAX_TEXT, "%.*s", (int)sizeof address->u.un.sun_path,
 	         address->u.un.sun_path[0] == '/' ? address->u.un.sun_path : "unix");
 	return text;
+}
+
+/* A client gives its end of a Unix socket any name it likes, with line breaks, too. */
+static void
+escape_path(const char *path, char text[ADDRESS_MAX_TEXT])
+{
+	size_t used = 0;
+
+	for (size_t i = 0; path[i] != '\0' && used + sizeof "\\x00" <= ADDRESS_MAX_TEXT; i++) {
+		unsigned char byte = (unsigned char)path[i];
+		bool is_plain = byte >= 0x20 && byte < 0x7f && byte != '\\';
+
+		used += (size_t)sprintf(text + used, is_plain ? "%c" : "\\x%02x", byte);
+	}
 }
 
 const char *
@@ -213,8 +227,10 @@ address_format(const struct address *address, char text[ADDRESS_MAX_TEXT])
 {
 	char host[ADDRESS_MAX_TEXT];
 
-	if (address->u.any.sa_family == AF_UNIX)
-		return address_format_host(address, text);
+	if (address->u.any.sa_family == AF_UNIX) {
+		escape_path(address_format_host(address, host), text);
+		return text;
+	}
 	snprintf(text, ADDRESS_MAX_TEXT,
 	         address->u.any.sa_family == AF_INET6 ? "[%.60s]:%u" : "%.60s:%u",
 	         address_format_host(address, host), address_port(address));

@@ -46,10 +46,13 @@ bool address_is_equal(const struct address *a, const struct address *b);
 unsigned address_port(const struct address *address);
 void address_set_port(struct address *address, unsigned port);
 
-/* "127.0.0.1:2693", "[::1]:2693", "/path", or "unix" for one without a name. */
+/*
+ * "127.0.0.1:2693", "[::1]:2693", "/path", or "unix" for one without a name: printable ASCII,
+ * other bytes of a path as \xNN.
+ */
 const char *address_format(const struct address *address, char text[ADDRESS_MAX_TEXT]);
 
-/* The same without the port. */
+/* The same without the port; a path as it is. */
 const char *address_format_host(const struct address *address, char text[ADDRESS_MAX_TEXT]);
 
 /*

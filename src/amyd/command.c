@@ -562,6 +562,7 @@ command_line(struct view *view, struct session *session, const struct amy_bytes 
 
 	session->has_spoken = true;
 	if (protocol_is_http(line->bytes, line->nbytes, is_first)) {
+		mode_log_browser(session);
 		session_bye(session, "HTTP", "this is no web server");
 		return true;
 	}

@@ -39,7 +39,9 @@ look(struct heartbeat *heartbeat)
 	heartbeat->is_stuck = count % 2 == 1 && count == heartbeat->seen;
 	heartbeat->seen = count;
 	if (heartbeat->is_stuck && !was_stuck)
-		log_error("internal: %s is stuck: the watchdog is not fed", heartbeat->name);
+		log_error("internal: %s is stuck: the watchdog is not fed, so the service "
+		          "manager is to start amyd anew",
+		          heartbeat->name);
 	else if (was_stuck && !heartbeat->is_stuck)
 		log_info("%s moves again", heartbeat->name);
 }

@@ -185,6 +185,18 @@ is_to_be_said(const char *format, const struct message *message)
 	return false;
 }
 
+/*
+ * Whatever is in it, a message is one line, and no terminal obeys it. Client bytes were escaped
+ * before; here are those of file names, of the environment, of the configuration.
+ */
+static void
+make_one_line(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
 static void log_say(enum log_level level, const char *format, va_list arguments)
     __attribute__((format(printf, 2, 0)));
 
@@ -199,6 +211,7 @@ log_say(enum log_level level, const char *format, va_list arguments)
 		return;
 	message.level = level;
 	vsnprintf(message.text, sizeof message.text, format, arguments);
+	make_one_line(message.text);
 	pthread_mutex_lock(&the_log.lock);
 	queued = the_log.queueing;
 	if (queued && is_to_be_said(format, &message))

@@ -31,7 +31,7 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
-/* Longer messages are cut. */
+/* Longer messages are cut. Control characters become '?', so a message is always one line. */
 #define LOG_MAX_MESSAGE 480
 
 /*

@@ -86,14 +86,21 @@ const struct mode mode_echo = {
 
 /* ---- Publish ---------------------------------------------------------------------- */
 
+void
+mode_log_browser(const struct session *session)
+{
+	char name[SESSION_MAX_NAME];
+
+	log_warning("%s is ended: it speaks HTTP, and what it says is not run: see which "
+	            "browser or probe asks there",
+	            session_name(session, name));
+}
+
 /* A browser must not be able to publish here, either. Nothing is ever said to the client. */
 static void
 refuse_browser(struct session *session)
 {
-	char name[SESSION_MAX_NAME];
-
-	log_warning("%s is closed: it speaks HTTP, and its lines are not published",
-	            session_name(session, name));
+	mode_log_browser(session);
 	session_close(session);
 	session->lingers = true;
 }

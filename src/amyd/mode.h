@@ -44,4 +44,7 @@ const struct mode *mode_of(const struct session *session);
 /* "-ERR TOOLONG limit=n", as every mode that answers says it. */
 void mode_say_too_long(struct session *session);
 
+/* That a client is ended because its first line is that of a browser. */
+void mode_log_browser(const struct session *session);
+
 #endif

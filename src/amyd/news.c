@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "log.h"
 #include "news.h"
 #include "router.h"
 
@@ -41,11 +42,30 @@ news_down(struct view *view, const struct session *session)
 	say_of(view, session, "_amyd.client.down", session->has_quit ? " reason=quit" : "");
 }
 
+/*
+ * The first time, and with each binary digit more: one that stays slow fills no log. Of one that
+ * is ended, its end is logged.
+ */
+static void
+log_dropped(const struct session *session)
+{
+	uint64_t nall = atomic_load_explicit(&session->client.ndropped, memory_order_relaxed);
+	uint64_t nbefore = nall - session->nuntold;
+	char name[SESSION_MAX_NAME];
+
+	if (!session_is_following(session) || (nall ^ nbefore) <= nbefore)
+		return;
+	log_warning("%s reads too slowly: %" PRIu64 " lines for it were dropped, since queue = "
+	            "%zu was full: let it read faster, or raise queue",
+	            session_name(session, name), nall, session->listener->queue);
+}
+
 void
 news_dropped(struct view *view, struct session *session)
 {
 	char more[48];
 
+	log_dropped(session);
 	snprintf(more, sizeof more, " lines=%" PRIu64, session->nuntold);
 	session->nuntold = 0;
 	say_of(view, session, "_amyd.dropped", more);

@@ -72,8 +72,9 @@ notify(const char *state)
 		return 0;
 	}
 	if (!has_failed)
-		log_warning("NOTIFY_SOCKET=%s: %s: the service manager is not told: %s", name,
-		            strerror(errno), state);
+		log_warning("NOTIFY_SOCKET=%s: %s: the service manager is not told %.*s: see to "
+		            "who starts amyd",
+		            name, strerror(errno), (int)strcspn(state, "\n"), state);
 	has_failed = true;
 	return -1;
 }
@@ -121,7 +122,8 @@ read_number(const char *name, uint64_t *number)
 	*number = strtoull(text, &end, 10);
 	if (errno == 0 && *text >= '0' && *text <= '9' && *end == '\0')
 		return 1;
-	log_warning("%s=%s: it is no number: there is no watchdog", name, text);
+	log_warning("%s=%s: it is no number: there is no watchdog: see to who starts amyd",
+	            name, text);
 	return -1;
 }
 
@@ -134,7 +136,8 @@ notify_watchdog_usec(void)
 		return 0;
 	if (usec > 0 && usec < UINT64_MAX)
 		return pid == (uint64_t)getpid() ? usec : 0;
-	log_warning("WATCHDOG_USEC=%" PRIu64 ": it is out of range: there is no watchdog",
+	log_warning("WATCHDOG_USEC=%" PRIu64 ": it is out of range: there is no watchdog: see "
+	            "to who starts amyd",
 	            usec);
 	return 0;
 }

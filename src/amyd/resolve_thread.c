@@ -238,7 +238,7 @@ ends_in_time(struct resolver *resolver)
 static void
 leave_behind(struct resolver *resolver)
 {
-	log_debug("a question for a name server is left behind");
+	log_debug("a name server has not answered yet: its answer is not waited for");
 	pthread_mutex_lock(&all_left_behind_lock);
 	SLIST_INSERT_HEAD(&all_left_behind, resolver, left_behind);
 	pthread_mutex_unlock(&all_left_behind_lock);

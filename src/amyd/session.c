@@ -146,7 +146,8 @@ session_fail(struct session *session, const char *why)
 {
 	char name[SESSION_MAX_NAME];
 
-	log_error("%s is cut off: %s", session_name(session, name), why);
+	log_error("%s is cut off: %s: lower max_clients or queue", session_name(session, name),
+	          why);
 	session->state = SESSION_DEAD;
 }
 

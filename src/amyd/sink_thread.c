@@ -86,7 +86,7 @@ remedy(int error)
 	case ENFILE:
 		return "raise the limit of open files (ulimit -n, LimitNOFILE=)";
 	}
-	return "see the cause";
+	return "see to it, or name another target";
 }
 
 static void

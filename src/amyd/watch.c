@@ -48,13 +48,14 @@ static void
 look_at_activity(struct view *view, struct session *session, uint32_t now)
 {
 	int64_t idle_ms = session->listener->idle_ms;
-	char name[SESSION_MAX_NAME];
+	char name[SESSION_MAX_NAME], time[UNITS_MAX_TIME];
 
 	if (session->is_active) {
 		session->is_active = false;
 		session->active_since_ms = now;
 	} else if ((uint32_t)(now - session->active_since_ms) >= idle_ms) {
-		log_debug("%s is ended: idle_time is over", session_name(session, name));
+		log_debug("%s is ended: it was idle for idle_time = \"%s\"",
+		          session_name(session, name), units_format_time(idle_ms, time));
 		end_client(view, session, STAT_CLIENTS_IDLE, "IDLE", "idle_time", idle_ms);
 	}
 }
@@ -64,14 +65,14 @@ static void
 look_at_line(struct view *view, struct session *session, uint32_t now)
 {
 	int64_t line_ms = session->listener->line_ms;
-	char name[SESSION_MAX_NAME];
+	char name[SESSION_MAX_NAME], time[UNITS_MAX_TIME];
 
 	if (!session_wants_input(session) || amy_line_reader_has_line(&session->reader)) {
 		session->line_since_ms = now;
 	} else if ((uint32_t)(now - session->line_since_ms) >= line_ms) {
-		log_warning("%s is ended: a line that it began has not come to its end: raise "
-		            "line_time if it may take longer",
-		            session_name(session, name));
+		log_warning("%s is ended: a line that it began has not come to its end within "
+		            "line_time = \"%s\": raise it if a line may take longer",
+		            session_name(session, name), units_format_time(line_ms, time));
 		end_client(view, session, STAT_CLIENTS_LINE_TIME, "SLOW", "line_time", line_ms);
 	}
 }

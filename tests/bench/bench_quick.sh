@@ -65,6 +65,13 @@ for part in $parts; do
     like "$part has a table" "$title" "$work/tables"
 done
 
+case " $parts " in
+*' start '*)
+    like "a daemon that ends says goodbye to a crowd, and to each of it" \
+        '^start	crowd_missed	amyd1	1	.*	0$' "$results"
+    ;;
+esac
+
 if ! command -v gnuplot >/dev/null; then
     skip "the bars are drawn" "there is no gnuplot"
 else

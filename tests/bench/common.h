@@ -21,4 +21,13 @@ uint64_t cpu_ns(const char *pid);
  */
 int dial(const char *host, const char *port, bool is_narrow);
 
+/*
+ * Say the line, in which a # is the number, and wait for the answer, which begins with + or is
+ * the line.
+ */
+void converse(int fd, const char *format, unsigned number);
+
+/* As many descriptors as may be. */
+void raise_descriptor_limit(void);
+
 #endif

@@ -37,6 +37,16 @@ function figure_of(field, part, load, server,    list, n, round) {
     return n == 0 ? "" : median(list, n)
 }
 
+# The largest of a field; "" if there is nothing.
+function worst_of(field, part, load, server,    round, worst) {
+    worst = ""
+    for (round = 1; round <= rounds; round++)
+        if ((field, part, load, server, round) in figure && \
+            (worst == "" || figure[field, part, load, server, round] + 0 > worst))
+            worst = figure[field, part, load, server, round] + 0
+    return worst
+}
+
 # The median of the ratios within a round: what a busy machine does falls on both.
 function ratio_of(field, part, load, server, other,    list, n, round, least) {
     n = 0

@@ -219,26 +219,49 @@ part_route() {
 
 # ---- start: how long it takes to start and to end, and the memory in between -----------
 
-# The program itself, not the script that libtool puts in front of it.
-start_round() {
-    local program="$bin/amyd" line key
+# start_stop CLIENTS KEY=COLUMN...: a row for each key of the line that start_stop prints. The
+# program itself, not the script that libtool puts in front of it.
+start_stop() {
+    local program="$bin/amyd" clients="$1" line key
 
+    shift
     [ ! -x "$bin/.libs/amyd" ] || program=$bin/.libs/amyd
-    progress "start: round $1 of $rounds"
-    write_conf "$dir/start.conf" 1
-    if line=$(LD_LIBRARY_PATH=$bin/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
-        "$bin/tests/bench/start_stop" "$dir/start.ports" "$program" -l stderr \
+    if ! line=$(LD_LIBRARY_PATH=$bin/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} \
+        "$bin/tests/bench/start_stop" "$clients" "$dir/start.ports" "$program" -l stderr \
         -c "$dir/start.conf" -p "$dir/start.ports" 2>"$dir/why"); then
-        for key in start_us resident_kb stop_us; do
-            row start $key amyd1 "$1" - - - - "$(echo "$line" | value $key)"
-        done
-    else
         complain "start_stop: $(cat "$dir/why")"
+        return
     fi
+    for key; do
+        row start "${key#*=}" amyd1 "$round" - - - - "$(echo "$line" | value "${key%=*}")"
+    done
 }
 
+# start_round CLIENTS ROUND
+start_round() {
+    local round="$2"
+
+    progress "start: round $round of $rounds"
+    start_stop 0 start_us=start_us answer_us=answer_us resident_kb=resident_kb stop_us=stop_us
+    [ "$1" -gt 0 ] || return
+    progress "start: round $round of $rounds, $1 clients"
+    start_stop "$1" stop_us=crowd_stop_us missed=crowd_missed
+    row start crowd amyd1 "$round" - - - - "$1"
+}
+
+# As many clients as 20,000 descriptors let in.
 part_start() {
-    each_round start_round
+    local n max_clients
+
+    n=$(scaled 19900)
+    max_clients=$((n + 1)) # one has just gone
+    if [ "$max_descriptors" -lt $((n + 100)) ]; then
+        leave_out "start, with clients: $n connections are more than ulimit -n," \
+            "$max_descriptors"
+        n=0 max_clients=100
+    fi
+    write_conf "$dir/start.conf" 1
+    each_round start_round "$n"
 }
 
 # ---- library: an event with libamy, with other libraries, and with a bare epoll -----------

@@ -117,16 +117,31 @@ function memory_table() {
     memory_row("libevent, has echoed one line", "spoken", "libevent")
 }
 
+function start_figure(load) {
+    return figure_of("value", "start", load, "amyd1")
+}
+
+function start_ms(load) {
+    return scaled(start_figure(load), 1000)
+}
+
+function start_row(title, value, format) {
+    if (value != "")
+        printf "  %-48s %12s\n", title, sprintf(format, value)
+}
+
 function start_table() {
     if (!("start" in is_measured))
         return
     printf "\n%s\n", "amyd, handlers = 1"
-    printf "  %-48s %12.1f\n", "start, until the ports are told, ms", \
-        figure_of("value", "start", "start_us", "amyd1") / 1000
-    printf "  %-48s %12.1f\n", "end, from SIGTERM, ms", \
-        figure_of("value", "start", "stop_us", "amyd1") / 1000
-    printf "  %-48s %12.0f\n", "resident memory, kB", \
-        figure_of("value", "start", "resident_kb", "amyd1")
+    start_row("start, until the ports are told, ms", start_ms("start_us"), "%.1f")
+    start_row("start, until the first client is answered, ms", start_ms("answer_us"), "%.1f")
+    start_row("end, from SIGTERM, ms", start_ms("stop_us"), "%.1f")
+    start_row("the same, with so many clients", start_figure("crowd"), "%d")
+    start_row("    ms", start_ms("crowd_stop_us"), "%.0f")
+    start_row("    clients that were not told goodbye, at worst", \
+        worst_of("value", "start", "crowd_missed", "amyd1"), "%d")
+    start_row("resident memory, kB", start_figure("resident_kb"), "%.0f")
 }
 
 # What was not measured is left out.
@@ -192,6 +207,12 @@ function bars() {
         figure_of("value", "memory", "spoken", "amyd1"), "%.0f")
     bar("p99 of 50 busy clients with 15,000 idle ones, over without", "1.10", \
         ratio_of("p99_ns", "idle", "50x1", "crowded", "alone"), "%.2f")
+    bar("start, until the first client is answered, ms", "10", start_ms("answer_us"), "%.1f")
+    bar("end without clients, from SIGTERM, ms", "50", start_ms("stop_us"), "%.1f")
+    bar("end with " start_figure("crowd") " clients, from SIGTERM, ms", "2000", \
+        start_ms("crowd_stop_us"), "%.0f")
+    bar("of these, clients that were not told goodbye, in the worst round", "0", \
+        worst_of("value", "start", "crowd_missed", "amyd1"), "%d")
     library_bars("libamy", "epoll_once", "1.05")
     library_bars("libamy", "libevent_once", "1.00")
     library_bars("wait_set", "libevent", "1.00")

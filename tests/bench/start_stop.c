@@ -1,30 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * start_stop.c - how long a daemon takes to start and to end, and its memory in between.
+ * start_stop.c - how long amyd takes to start, and to end with so many clients, and its memory
+ * in between.
  *
- * usage: start_stop READYFILE COMMAND [ARGUMENT...]
+ * usage: start_stop CLIENTS PORTSFILE COMMAND [ARGUMENT...]
  *
- * Runs the command; it has started once the file is there. Then reads its resident memory,
- * sends it SIGTERM, and waits for its end, which must be with 0.
+ * Runs the command; it is ready once the file is there, and has started when the listener "main"
+ * that is in the file has answered. Then come the clients, each of which is answered once. The
+ * command is sent SIGTERM, and its end waited for, which must be with 0. What the clients have
+ * heard meanwhile they read then.
  *
- * Prints one line: microseconds from before fork(2) to the file, kilobytes resident, and
- * microseconds from SIGTERM to the end.
+ * Prints one line: microseconds from before fork(2) to the file, and to the answer; kilobytes
+ * resident, before the first client; microseconds from SIGTERM to the end; and how many clients
+ * were not told goodbye, or not in a whole line.
  */
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common.h"
 
+#define GOODBYE "! BYE DRAIN "
 #define POLL_NS 50000
 #define MAX_WAIT_US 10000000
+#define PORT_BYTES 8
 
 static int64_t
 now_us(void)
@@ -109,27 +117,109 @@ wait_for_end(pid_t pid, int64_t from)
 		give_up("the command has ended badly");
 }
 
-int
-main(int argc, char **argv)
+/* Of the listener "main", which is at 127.0.0.1. */
+static void
+read_port(const char *path, char port[PORT_BYTES])
 {
-	int64_t begun, ready, told;
+	char line[256];
+	FILE *file = fopen(path, "r");
+	bool is_there = false;
+
+	if (file == NULL)
+		die(path);
+	while (!is_there && fgets(line, sizeof line, file) != NULL)
+		is_there = sscanf(line, "main 127.0.0.1 %7[0-9]", port) == 1;
+	fclose(file);
+	if (!is_there)
+		give_up("there is no listener main");
+}
+
+static int
+come(const char *port)
+{
+	int fd = dial("127.0.0.1", port, false);
+
+	converse(fd, "PING", 0);
+	return fd;
+}
+
+static int *
+bring_clients(const char *port, unsigned n)
+{
+	int *clients = calloc(n + 1, sizeof *clients);
+
+	if (clients == NULL)
+		die("calloc");
+	for (unsigned i = 0; i < n; i++)
+		clients[i] = come(port);
+	return clients;
+}
+
+/* One line, and the end of it. */
+static bool
+hears_goodbye(int fd)
+{
+	char text[256];
+	size_t nbytes = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, text + nbytes, sizeof text - nbytes, 0)) > 0)
+		nbytes += (size_t)n;
+	return n == 0 && nbytes > strlen(GOODBYE) &&
+	       memcmp(text, GOODBYE, strlen(GOODBYE)) == 0 &&
+	       memchr(text, '\n', nbytes) == text + nbytes - 1;
+}
+
+static unsigned
+count_without_goodbye(const int *clients, unsigned n)
+{
+	unsigned nmissed = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		nmissed += !hears_goodbye(clients[i]);
+		close(clients[i]);
+	}
+	return nmissed;
+}
+
+static void
+measure(unsigned nclients, const char *path, char **command)
+{
+	int64_t begun, ready, answered, told, over;
+	char port[PORT_BYTES];
 	unsigned long kb;
+	int *clients;
 	pid_t pid;
 
-	if (argc < 3) {
-		fprintf(stderr, "usage: start_stop READYFILE COMMAND [ARGUMENT...]\n");
-		return 64;
-	}
-	unlink(argv[1]);
+	unlink(path);
 	begun = now_us();
-	pid = start(argv + 2);
-	wait_for_file(pid, argv[1], begun);
+	pid = start(command);
+	wait_for_file(pid, path, begun);
 	ready = now_us();
+	read_port(path, port);
 	kb = resident_kb(pid);
+	close(come(port));
+	answered = now_us();
+	clients = bring_clients(port, nclients);
 	told = now_us();
 	kill(pid, SIGTERM);
 	wait_for_end(pid, told);
-	printf("start_us=%" PRId64 " resident_kb=%lu stop_us=%" PRId64 "\n", ready - begun, kb,
-	       now_us() - told);
+	over = now_us();
+	printf("start_us=%" PRId64 " answer_us=%" PRId64 " resident_kb=%lu stop_us=%" PRId64
+	       " missed=%u\n",
+	       ready - begun, answered - begun, kb, over - told,
+	       count_without_goodbye(clients, nclients));
+	free(clients);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 4) {
+		fprintf(stderr, "usage: start_stop CLIENTS PORTSFILE COMMAND [ARGUMENT...]\n");
+		return 64;
+	}
+	raise_descriptor_limit();
+	measure((unsigned)strtoul(argv[1], NULL, 10), argv[2], argv + 3);
 	return 0;
 }
