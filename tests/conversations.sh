@@ -55,12 +55,18 @@ make_nc()
 	PATH=$work/bin:$PATH
 }
 
+# note_ports NAME PORT...: of these listeners, the port here for the one in the pages
+note_ports()
+{
+	while [ $# -gt 0 ]; do
+		echo "s/127\.0\.0\.1 $2/127.0.0.1 $(port "$1")/g"
+		shift 2
+	done >"$work/here.sed"
+}
+
 here()
 {
-	sed -e "s/127\.0\.0\.1 2693/127.0.0.1 $(port main)/g" \
-	    -e "s/127\.0\.0\.1 2694/127.0.0.1 $(port echo)/g" \
-	    -e "s/127\.0\.0\.1 2695/127.0.0.1 $(port in)/g" \
-	    -e "s/127\.0\.0\.1 2696/127.0.0.1 $(port out)/g"
+	sed -f "$work/here.sed"
 }
 
 # The files that a command writes, as far as they are files.
@@ -160,6 +166,7 @@ try_conversation()
 begin()
 {
 	start_daemon <"$2"
+	note_ports main 2693 echo 2694 in 2695 out 2696
 	mkdir "$1"
 	cd "$1" || exit 99
 	folder=$(pwd -P)
@@ -171,12 +178,11 @@ is_quiet()
 {
 	local link pid result=0
 
-	for link in /proc/[0-9]*/cwd; do
-		[ "$(readlink "$link")" = "$folder" ] || continue
+	for link in $(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$folder" 2>/dev/null); do
 		pid=${link#/proc/}
-		kill -KILL "${pid%/cwd}"
+		kill -KILL "${pid%/cwd}" 2>/dev/null
 		result=1
-	done 2>/dev/null
+	done
 	return $result
 }
 
