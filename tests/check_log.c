@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -202,6 +204,75 @@ START_TEST(full_queue_drops_and_says_how_many)
 	log_stop_queueing();
 	ck_assert(!log_write_next());
 	release_stderr();
+}
+END_TEST
+
+START_TEST(what_cannot_be_written_is_counted_and_said_later)
+{
+	char dots[4096];
+
+	memset(dots, '.', sizeof dots);
+	capture_stderr();
+	log_start_queueing();
+	while (write(captured[1], dots, sizeof dots) != -1)
+		continue;
+	for (int i = 0; i < 3; i++) {
+		log_info("lost");
+		ck_assert(log_write_next());
+	}
+	while (*written() != '\0')
+		continue;
+	log_info("one");
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(), "amyd: one\n"
+	                            "amyd: 3 log messages could not be written: "
+	                            "Resource temporarily unavailable\n");
+	log_info("two");
+	ck_assert(log_write_next());
+	ck_assert_str_eq(written(), "amyd: two\n");
+	log_stop_queueing();
+	ck_assert(!log_write_next());
+	release_stderr();
+}
+END_TEST
+
+static void
+let_files_grow_to(rlim_t nbytes)
+{
+	struct rlimit limit;
+
+	MUST(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+	limit.rlim_cur = nbytes;
+	MUST(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+START_TEST(after_a_line_that_is_torn_there_is_a_new_one)
+{
+	char text[200] = "";
+	FILE *file = tmpfile();
+
+	MUST(file != NULL && signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	capture_stderr();
+	MUST(dup2(fileno(file), STDERR_FILENO) != -1);
+	log_start_queueing();
+	let_files_grow_to(strlen("amyd: to"));
+	for (int i = 0; i < 2; i++) {
+		log_info("torn");
+		MUST(log_write_next());
+	}
+	let_files_grow_to(RLIM_INFINITY);
+	for (int i = 0; i < 2; i++) {
+		log_info("whole");
+		MUST(log_write_next());
+	}
+	log_stop_queueing();
+	release_stderr();
+	MUST(pread(fileno(file), text, sizeof text - 1, 0) > 0);
+	ck_assert_str_eq(text, "amyd: to\n"
+	                       "amyd: whole\n"
+	                       "amyd: 2 log messages could not be written: File too large\n"
+	                       "amyd: whole\n");
+	fclose(file);
 }
 END_TEST
 
@@ -625,6 +696,8 @@ main(void)
 	    errno_is_left_as_it_was,
 	    queued_message_is_written_by_the_one_who_reads,
 	    full_queue_drops_and_says_how_many,
+	    what_cannot_be_written_is_counted_and_said_later,
+	    after_a_line_that_is_torn_there_is_a_new_one,
 	    full_queue_that_is_not_passed_drops_nothing,
 	    each_time_it_drops_it_says_so_anew,
 	    queue_goes_round_and_keeps_the_order,

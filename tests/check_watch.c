@@ -298,6 +298,45 @@ START_TEST(time_may_be_near_the_end_of_32_bits)
 }
 END_TEST
 
+START_TEST(time_in_which_the_daemon_stood_still_does_not_count)
+{
+	struct visitor *visitor, *other;
+
+	start(IDLE_MS, LINE_MS);
+	visitor = come(0);
+	other = come(0);
+	send_bytes(visitor, "PI");
+	pass_slowly(LINE_MS / 2);
+	pass(100 * IDLE_MS);
+	MUST(is_here(visitor) && is_here(other));
+	pass_slowly(LINE_MS);
+	MUST(!is_here(visitor) && is_here(other));
+	pass(100 * IDLE_MS);
+	MUST(is_here(other));
+	pass_slowly(IDLE_MS * 5 / 4 + 20);
+	MUST(!is_here(other));
+	end();
+}
+END_TEST
+
+/* It came while the daemon stood still: its time begins now, and not later. */
+START_TEST(client_that_came_late_has_no_time_of_the_future)
+{
+	struct visitor *visitor, *other;
+
+	start(IDLE_MS, LINE_MS);
+	visitor = come(0);
+	set_time(now_ms + 100 * IDLE_MS);
+	other = come(0);
+	send_bytes(other, "PI");
+	pass_slowly(LINE_MS / 2);
+	MUST(is_here(visitor) && is_here(other));
+	pass_slowly(LINE_MS);
+	MUST(is_here(visitor) && !is_here(other));
+	end();
+}
+END_TEST
+
 START_TEST(handler_looks_a_few_times_in_the_shortest_time)
 {
 	struct visitor *visitor;
@@ -508,6 +547,8 @@ main(void)
 	    client_that_is_not_read_from_has_time,
 	    line_of_a_reader_may_take_for_ever,
 	    time_may_be_near_the_end_of_32_bits,
+	    time_in_which_the_daemon_stood_still_does_not_count,
+	    client_that_came_late_has_no_time_of_the_future,
 	    handler_looks_a_few_times_in_the_shortest_time,
 	    idle_time_that_was_none_begins_with_the_change,
 	    line_time_that_was_none_begins_with_the_change,

@@ -58,12 +58,12 @@ options_of()
 # loads_of_amybench, protocols_of_amybench: from its help, too
 loads_of_amybench()
 {
-	"$top_builddir/amybench" -h | sed -n '/^Loads:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sorted
+	"$amybench" -h | sed -n '/^Loads:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sorted
 }
 
 protocols_of_amybench()
 {
-	"$top_builddir/amybench" -h | sed -n 's/^  -P, --protocol NAME *//p' |
+	"$amybench" -h | sed -n 's/^  -P, --protocol NAME *//p' |
 	    sed 's/ or /, /; s/, /\n/g' | sorted
 }
 

@@ -59,13 +59,19 @@ make_nc()
 	PATH=$work/bin:$PATH
 }
 
+# note_ports NAME PORT...: of these listeners, the port here for the one in the pages
+note_ports()
+{
+	while [ $# -gt 0 ]; do
+		echo "s/127\.0\.0\.1 $2/127.0.0.1 $(port "$1")/g"
+		shift 2
+	done >"$work/here.sed"
+}
+
 here()
 {
 	sed -e "s|/etc/amyd\.conf|$work/conf|g" -e "s|/var/log/amyd|$work/var|g" \
-	    -e "s/127\.0\.0\.1 2693/127.0.0.1 $(port main)/g" \
-	    -e "s/127\.0\.0\.1 2694/127.0.0.1 $(port echo)/g" \
-	    -e "s/127\.0\.0\.1 2695/127.0.0.1 $(port in)/g" \
-	    -e "s/127\.0\.0\.1 2696/127.0.0.1 $(port out)/g"
+	    -f "$work/here.sed"
 }
 
 amyd()
@@ -214,6 +220,7 @@ begin()
 {
 	start_daemon <"$2"
 	rm -rf "$work/var"
+	note_ports main 2693 echo 2694 in 2695 out 2696
 	mkdir "$1" "$work/var"
 	cd "$1" || exit 99
 	folder=$(pwd -P)
@@ -225,12 +232,11 @@ is_quiet()
 {
 	local link pid result=0
 
-	for link in /proc/[0-9]*/cwd; do
-		[ "$(readlink "$link")" = "$folder" ] || continue
+	for link in $(find /proc/[0-9]*/cwd -maxdepth 0 -lname "$folder" 2>/dev/null); do
 		pid=${link#/proc/}
-		kill -KILL "${pid%/cwd}"
+		kill -KILL "${pid%/cwd}" 2>/dev/null
 		result=1
-	done 2>/dev/null
+	done
 	return $result
 }
 

@@ -48,7 +48,7 @@ done
 # Their own tests would be these.
 build()
 {
-	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL \
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u LD_LIBRARY_PATH \
 	    DEB_BUILD_OPTIONS=nocheck DEB_BUILD_PROFILES=nocheck \
 	    make -C "$top_builddir" deb deb_dir="$debs"
 }

@@ -4,7 +4,7 @@
 # and servers that lose, double, alter or mix up lines, or go away, are found out.
 . "${top_srcdir:-.}/tests/lib.sh"
 
-bench=$top_builddir/amybench
+bench=$amybench
 
 # value KEY: of the object in $work/json, without quotes
 value()

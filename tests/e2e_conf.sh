@@ -7,7 +7,6 @@
 need nc.openbsd socat
 chmod 755 "$work" # some of this is done as another user
 conf=$work/conf
-amyd=$top_builddir/amyd
 
 # try COMMAND...: its status, and what it says
 try()

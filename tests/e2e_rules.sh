@@ -6,42 +6,6 @@
 
 need nc.openbsd socat
 
-command_lines()
-{
-	talk openbsd 127.0.0.1 "$main_port"
-}
-
-# rule_stat RULE TARGET WHAT
-rule_stat()
-{
-	echo "STATS rule.$1." | command_lines | awk -v name="rule.$1.$2.$3" '$2 == name { print $3 }'
-}
-
-has_written()
-{
-	[ "$(rule_stat "$1" "$2" written)" = "$3" ]
-}
-
-has_lost()
-{
-	[ "$(rule_stat "$1" "$2" dropped)" = "$3" ]
-}
-
-# nothing_waits RULE TARGET
-nothing_waits()
-{
-	[ "$(rule_stat "$1" "$2" queued)" = 0 ]
-}
-
-# balances RULE TARGET: put = written + queued + dropped
-balances()
-{
-	echo "STATS rule.$1." | command_lines | awk -v name="rule.$1.$2." '
-		$2 == name "put" { put = $3; found = 1 }
-		$2 == name "written" || $2 == name "queued" || $2 == name "dropped" { sum += $3 }
-		END { print put, sum; exit !found || put != sum }'
-}
-
 # ---- What matches ------------------------------------------------------------------------
 
 start_daemon <<END
@@ -131,10 +95,6 @@ for i in 1 2 3 4; do
 	same "whole lines, in order, of publisher $i" "$work/expected" "$work/out"
 done
 is "and no others" 2001 "$(wc -l <"$work/all.log")"
-has_lost_some()
-{
-	[ "$(rule_stat "$1" "$2" dropped)" -gt 0 ]
-}
 for target in "$work/folder/none/x.log" /dev/full "$work/fifo"; do
 	name=${target#"$work/"}
 	rule=bad
@@ -292,17 +252,8 @@ done
 
 # ---- Syslog ------------------------------------------------------------------------------
 
-if [ "$(id -u)" = 0 ] && command -v nsenter >/dev/null && unshare -m true 2>/dev/null; then
-	cat >"$work/with_log" <<-'END'
-		#!/bin/sh
-		mount -t tmpfs none /dev/shm && : >/dev/shm/log && mkdir /dev/shm/dev &&
-		for name in null zero random urandom tty; do
-			: >"/dev/shm/dev/$name" && mount --bind "/dev/$name" "/dev/shm/dev/$name"
-		done
-		mount --rbind /dev/shm/dev /dev && exec "$@"
-	END
-	chmod +x "$work/with_log"
-	daemon_prefix="unshare -m $work/with_log"
+if has_own_mounts; then
+	give_own_dev
 	start_daemon <<-END
 		handlers = 2
 		listen main { address = "127.0.0.1:0" }
@@ -311,10 +262,7 @@ if [ "$(id -u)" = 0 ] && command -v nsenter >/dev/null && unshare -m true 2>/dev
 	END
 	daemon_prefix=""
 	main_port=$(port main)
-	nsenter -t "$daemon" -m socat -u UNIX-RECV:/dev/log "OPEN:$work/syslog,creat,append" &
-	syslog=$!
-	children="$children $syslog"
-	wait_until nsenter -t "$daemon" -m test -S /dev/log
+	start_syslog
 	arrives()
 	{
 		echo "PUB log.x is it there?" | command_lines >/dev/null

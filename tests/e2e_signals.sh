@@ -333,23 +333,10 @@ else
 	skip "-l syslog without a syslog: it serves" "there is one"
 fi
 
-if [ "$(id -u)" = 0 ] && command -v nsenter >/dev/null && unshare -m true 2>/dev/null; then
-	# A /dev of its own, with a /dev/log that nobody reads once it is stopped.
-	cat >"$work/with_log" <<-'END'
-		#!/bin/sh
-		mount -t tmpfs none /dev/shm && : >/dev/shm/log && mkdir /dev/shm/dev &&
-		for name in null zero random urandom tty; do
-			: >"/dev/shm/dev/$name" && mount --bind "/dev/$name" "/dev/shm/dev/$name"
-		done
-		mount --rbind /dev/shm/dev /dev && exec "$@"
-	END
-	chmod +x "$work/with_log"
-	daemon_prefix="unshare -m $work/with_log"
+if has_own_mounts; then
+	give_own_dev
 	start_default_daemon -l syslog -vv </dev/null
-	nsenter -t "$daemon" -m socat -u UNIX-RECV:/dev/log "OPEN:$work/syslog,creat,append" &
-	syslog=$!
-	children="$children $syslog"
-	wait_until nsenter -t "$daemon" -m test -S /dev/log
+	start_syslog
 	says_something()
 	{
 		echo PING | talk openbsd "$work/sock" >/dev/null

@@ -27,7 +27,7 @@ activate()
 	local name
 
 	daemon_prefix="systemd-socket-activate"
-	for name in ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS; do
+	for name in LD_LIBRARY_PATH ASAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS; do
 		eval "[ -z \"\${$name:-}\" ]" || daemon_prefix="$daemon_prefix -E $name"
 	done
 	daemon_prefix="$daemon_prefix $*"

@@ -4,6 +4,7 @@
 #
 #     . "${top_srcdir:-.}/tests/lib.sh"
 #
+# Programs       $amyd, $amybench                  as they were built
 # The daemon     start_daemon [option...] <<END   with this configuration; until it is ready
 #                port NAME                        of a listener; they all ask for port 0
 #                stop_daemon                      a test point: TERM, exit 0, clean log
@@ -14,6 +15,8 @@
 # Waiting        wait_until COMMAND...            polls; 1 if it is in vain
 # Counted        counter NAME; counter_is NAME N   what STATS says
 # AMY_TEST_LEASE=0 makes all daemons wait for their clients that way, where a test does not say.
+# Rules          rule_stat RULE TARGET WHAT; balances RULE TARGET
+# Mounts         has_own_mounts; give_own_dev; start_syslog
 # Numbered lines whole FILE SUBJECT [FIRST]        in order, gaps as they were told
 # Test points    check, is, same, like, unlike, skip; done_testing at the end
 #
@@ -30,6 +33,16 @@ unset JOURNAL_STREAM
 : "${top_builddir:=.}" "${top_srcdir:=.}" "${SANITIZER:=no}" "${KERNEL:=epoll}"
 peer=$top_builddir/tests/peer
 kinds="openbsd traditional ncat socat"
+
+# Where libtool has put a script in front of a program, what is behind it starts ten times as fast.
+amyd=$top_builddir/amyd
+amybench=$top_builddir/amybench
+if [ -x "$top_builddir/.libs/amyd" ]; then
+	amyd=$top_builddir/.libs/amyd
+	amybench=$top_builddir/.libs/amybench
+	LD_LIBRARY_PATH=$(cd "$top_builddir" && pwd)/.libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+	export LD_LIBRARY_PATH
+fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/amyd-e2e.XXXXXX") || exit 99
 children="" # the processes to be ended at exit, by number
@@ -254,13 +267,12 @@ has_ports_or_is_over()
 	[ -e "$work/ports" ] || ! is_running "$daemon"
 }
 
-# Start it without waiting: $daemon is its process. The libtool wrapper that stands in for
-# an uninstalled program execs it, so the number stays.
+# Start it without waiting: $daemon is its process.
 launch_daemon()
 {
 	rm -f "$work/ports"
 	# shellcheck disable=SC2086
-	$daemon_prefix "$top_builddir/amyd" -l stderr -c "$work/conf" -p "$work/ports" "$@" \
+	$daemon_prefix "$amyd" -l stderr -c "$work/conf" -p "$work/ports" "$@" \
 	    </dev/null >"$work/stdout" 2>"$work/log" &
 	daemon=$!
 	children="$children $daemon"
@@ -343,6 +355,50 @@ counter_is()
 	[ "$(counter "$1")" = "$2" ]
 }
 
+# command_lines <in >out: a conversation with the listener at $main_port
+command_lines()
+{
+	talk openbsd 127.0.0.1 "$main_port"
+}
+
+# rule_stat RULE TARGET WHAT
+rule_stat()
+{
+	echo "STATS rule.$1." | command_lines | awk -v name="rule.$1.$2.$3" '$2 == name { print $3 }'
+}
+
+# has_written RULE TARGET N
+has_written()
+{
+	[ "$(rule_stat "$1" "$2" written)" = "$3" ]
+}
+
+# has_lost RULE TARGET N; has_lost_some RULE TARGET
+has_lost()
+{
+	[ "$(rule_stat "$1" "$2" dropped)" = "$3" ]
+}
+
+has_lost_some()
+{
+	[ "$(rule_stat "$1" "$2" dropped)" -gt 0 ]
+}
+
+# nothing_waits RULE TARGET
+nothing_waits()
+{
+	[ "$(rule_stat "$1" "$2" queued)" = 0 ]
+}
+
+# balances RULE TARGET: put = written + queued + dropped
+balances()
+{
+	echo "STATS rule.$1." | command_lines | awk -v name="rule.$1.$2." '
+		$2 == name "put" { put = $3; found = 1 }
+		$2 == name "written" || $2 == name "queued" || $2 == name "dropped" { sum += $3 }
+		END { print put, sum; exit !found || put != sum }'
+}
+
 # whole FILE SUBJECT [FIRST]: what is wrong with its lines FIRST (1), and one more each, gaps
 # that are told of counted; and then the number of the last one. Where lines are stored, and
 # no others are, the number of a line is its seq.
@@ -366,6 +422,37 @@ whole()
 		want += $3
 	}
 	END { print want - 1 }' "$1"
+}
+
+# ---- Mounts of the daemon's own ------------------------------------------------------
+
+has_own_mounts()
+{
+	[ "$(id -u)" = 0 ] && command -v nsenter >/dev/null && unshare -m true 2>/dev/null
+}
+
+# The next daemons have a /dev of their own, without a /dev/log.
+give_own_dev()
+{
+	cat >"$work/with_dev" <<-'END'
+		#!/bin/sh
+		mount -t tmpfs none /dev/shm && mkdir /dev/shm/dev &&
+		for name in null zero random urandom tty; do
+			: >"/dev/shm/dev/$name" && mount --bind "/dev/$name" "/dev/shm/dev/$name"
+		done
+		mount --rbind /dev/shm/dev /dev && exec "$@"
+	END
+	chmod +x "$work/with_dev"
+	daemon_prefix="unshare -m $work/with_dev"
+}
+
+# A reader of that /dev/log: what comes goes to $work/syslog. $syslog is its process.
+start_syslog()
+{
+	nsenter -t "$daemon" -m socat -u UNIX-RECV:/dev/log "OPEN:$work/syslog,creat,append" &
+	syslog=$!
+	children="$children $syslog"
+	wait_until nsenter -t "$daemon" -m test -S /dev/log
 }
 
 # ---- The netcats ---------------------------------------------------------------------

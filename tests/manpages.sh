@@ -41,28 +41,17 @@ functions()
 	    "$top_srcdir/src/libamy/amy.h" | sort -u
 }
 
-# in_name FILE WORD: it stands in the section NAME; in_synopsis likewise
-in_name()
+# Lines "FUNCTION PAGE", for what stands in the NAME and the SYNOPSIS of a page.
+write_pages_of_functions()
 {
-	sed -n '/^\.Sh NAME/,/^\.Sh SYNOPSIS/p' "$1" | grep -qE "^\.Nm $2( |\$)"
-}
-
-in_synopsis()
-{
-	sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' "$1" | grep -qE "^\.F[no] $2( |\$)"
-}
-
-# page_of FUNCTION: the page that has it in both
-page_of()
-{
-	local page
-
-	for page in "$man"/*.3; do
-		if in_name "$page" "$1" && in_synopsis "$page" "$1"; then
-			basename "$page"
-			return
-		fi
-	done
+	awk '
+		FNR == 1 { page = FILENAME; sub(/.*\//, "", page); section = "" }
+		/^\.Sh / { section = $2 }
+		section == "NAME" && $1 == ".Nm" { named[page, $2] = 1 }
+		section == "SYNOPSIS" && ($1 == ".Fn" || $1 == ".Fo") && named[page, $2] {
+			print $2, page
+		}
+	' "$man"/*.3 | sort >"$work/pages-of-functions"
 }
 
 functions_are_documented()
@@ -71,7 +60,7 @@ functions_are_documented()
 
 	[ "$(functions | wc -l)" -gt 20 ] || { echo "amy.h was not read"; return 1; }
 	for function in $(functions); do
-		[ -n "$(page_of "$function")" ] && continue
+		grep -q "^$function " "$work/pages-of-functions" && continue
 		echo "$function: in NAME and SYNOPSIS of no page"
 		result=1
 	done
@@ -88,11 +77,12 @@ documented_functions_exist()
 
 links_lead_to_their_pages()
 {
-	local function page result=0
+	local function page link result=0
 
 	for function in $(functions); do
-		page=$(page_of "$function")
-		[ "$(cat "$top_builddir/man/$function.3")" = ".so man3/$page" ] && continue
+		page=$(sed -n "s/^$function //p" "$work/pages-of-functions")
+		read -r link <"$top_builddir/man/$function.3"
+		[ "$link" = ".so man3/$page" ] && continue
 		echo "man/$function.3 does not lead to $page"
 		result=1
 	done
@@ -178,7 +168,7 @@ example_is_good_uncommented()
 	grep -q '^listen local {' "$work/uncommented.conf" || return 1
 	# Without libmicrohttpd that mode is refused.
 	[ "${HTTP:-yes}" = yes ] || sed -i 's/"http"/"echo"/' "$work/uncommented.conf"
-	"$top_builddir/amyd" -t -c "$work/uncommented.conf"
+	"$amyd" -t -c "$work/uncommented.conf"
 }
 
 command_line_options_are_documented()
@@ -339,6 +329,7 @@ done
 is "every page in man/ is known to this test" \
     "$(for page in $pages; do echo "$page"; done | sort)" \
     "$(own_pages | sort)"
+write_pages_of_functions
 check "every function of amy.h stands in the NAME and the SYNOPSIS of a page" \
     functions_are_documented
 check "the pages speak of no function that does not exist" documented_functions_exist
@@ -354,7 +345,7 @@ done
 check "every option of conf.c stands in amyd.conf(5)" options_are_documented
 check "amyd.conf(5) speaks of no option that does not exist" documented_options_exist
 check "every option of conf.c stands in etc/amyd.conf" options_are_in_the_example
-check "etc/amyd.conf is good" "$top_builddir/amyd" -t -c "$top_srcdir/etc/amyd.conf"
+check "etc/amyd.conf is good" "$amyd" -t -c "$top_srcdir/etc/amyd.conf"
 check "etc/amyd.conf is good with all its sections and options uncommented" \
     example_is_good_uncommented
 check "every option of the command line stands in amyd(8)" command_line_options_are_documented

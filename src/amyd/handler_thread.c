@@ -379,6 +379,9 @@ client_is_late(struct timer *timer, void *context)
 	    (struct session *)((char *)timer - offsetof(struct session, timer));
 	struct view *view = context;
 
+	/* It may have room by now; the daemon may have been stopped, and not have heard of it. */
+	if (session_is_following(session) && !session->has_taken)
+		session_flush(session);
 	if (!session_is_following(session))
 		session->state = SESSION_DEAD;
 	else if (!session->has_taken)

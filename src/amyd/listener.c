@@ -30,6 +30,8 @@ remedy(int error)
 	case ENOENT:
 	case ENOTDIR:
 		return "make the folder of the socket first";
+	case EROFS:
+		return "nothing can be made there: choose a path where something can";
 	case EEXIST:
 		return "a file that is no socket is in the way: remove it, or choose another "
 		       "path";

@@ -49,6 +49,15 @@ static struct {
 	.tell_at_ms = -1,
 };
 
+/* What is on stderr ends within a line: of the last one, there was no room for the end. */
+static atomic_bool is_torn;
+
+/* Owner: who calls log_write_next(). What could not be written since it was said, and why. */
+static struct {
+	unsigned long n;
+	int error;
+} unwritten;
+
 void
 log_open(enum log_target target, int facility, enum log_level level)
 {
@@ -93,29 +102,57 @@ log_stderr_is_journal(void)
 
 /*
  * One write(2) a message, so that lines of several programs do not mix on a terminal. The
- * journal knows who writes, and takes the level from the line.
+ * journal knows who writes, and takes the level from the line. False, errno: it is not there,
+ * or not all of it.
  */
-static void
+static bool
 write_stderr(enum log_level level, const char *text)
 {
-	char line[LOG_MAX_MESSAGE + 8];
+	char line[LOG_MAX_MESSAGE + 9];
+	const char *before = atomic_load(&is_torn) ? "\n" : "";
+	ssize_t nwritten;
 	int n;
 
 	if (log_stderr_is_journal())
-		n = snprintf(line, sizeof line, "<%d>%s\n", syslog_priority(level), text);
+		n = snprintf(line, sizeof line, "%s<%d>%s\n", before, syslog_priority(level),
+		             text);
 	else
-		n = snprintf(line, sizeof line, "amyd: %s\n", text);
-	if (write(STDERR_FILENO, line, (size_t)n) == -1)
-		return; /* nowhere left to say it */
+		n = snprintf(line, sizeof line, "%samyd: %s\n", before, text);
+	nwritten = write(STDERR_FILENO, line, (size_t)n);
+	if (nwritten > 0)
+		atomic_store(&is_torn, line[nwritten - 1] != '\n');
+	if (nwritten >= 0 && nwritten < n)
+		errno = ENOSPC;
+	return nwritten == n;
 }
 
-static void
+/* False, errno: it could not be. Of syslog(3) nobody hears. */
+static bool
 message_write(const struct message *message)
 {
-	if (the_log.target == LOG_TO_SYSLOG)
-		syslog(syslog_priority(message->level), "%s", message->text);
-	else
-		write_stderr(message->level, message->text);
+	if (the_log.target != LOG_TO_SYSLOG)
+		return write_stderr(message->level, message->text);
+	syslog(syslog_priority(message->level), "%s", message->text);
+	return true;
+}
+
+/* Where there is no room for it, it is counted; how many there were is said when there is. */
+static void
+message_write_or_count(const struct message *message)
+{
+	struct message news = { .level = LOG_LEVEL_WARNING };
+
+	if (!message_write(message)) {
+		unwritten.n++;
+		unwritten.error = errno;
+		return;
+	}
+	if (unwritten.n == 0)
+		return;
+	snprintf(news.text, sizeof news.text, "%lu log messages could not be written: %s",
+	         unwritten.n, strerror(unwritten.error));
+	if (message_write(&news))
+		unwritten.n = 0;
 }
 
 /* the_log.lock is held. */
@@ -308,6 +345,6 @@ log_write_next(void)
 		ring_pop(&message);
 	pthread_mutex_unlock(&the_log.lock);
 	if (has_message)
-		message_write(&message);
+		message_write_or_count(&message);
 	return has_message;
 }

@@ -327,7 +327,6 @@ drain(int signal_fd, struct server *server, struct supervision *supervision, int
 	int64_t deadline = monotonic_now_ms() + drain_ms;
 	bool hurry = false;
 
-	log_info("going down: %u clients", server_nclients(server));
 	notify_stopping(drain_ms);
 	server_drain(server);
 	while (!is_over(server) && !hurry) {
@@ -374,6 +373,7 @@ serve(int signal_fd, const struct options *options, struct conf **conf,
 		notify_ready();
 		supervision_start(&supervision, server_nclients(server));
 		wait_for_end_signal(signal_fd, &reloaded, &supervision);
+		log_info("going down: %u clients", server_nclients(server));
 	}
 	*conf = reloaded.conf; /* it may be another one by now */
 	drain(signal_fd, server, &supervision, (*conf)->drain_ms);

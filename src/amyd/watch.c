@@ -77,6 +77,23 @@ look_at_line(struct view *view, struct session *session, uint32_t now)
 	}
 }
 
+/*
+ * A look that comes late comes from a daemon that was stopped, or did not get the processor: so
+ * long no client was heard, or sent anything, and that counts for none of them.
+ */
+static uint32_t
+without(uint32_t missed_ms, uint32_t since_ms, uint32_t now)
+{
+	return (uint32_t)(now - since_ms) < missed_ms ? now : since_ms + missed_ms;
+}
+
+static void
+forgive(struct session *session, uint32_t missed_ms, uint32_t now)
+{
+	session->active_since_ms = without(missed_ms, session->active_since_ms, now);
+	session->line_since_ms = without(missed_ms, session->line_since_ms, now);
+}
+
 /* Returns when it is to be looked at again, in ms from now; NEVER: as far as is known. */
 static int64_t
 look_at(struct view *view, struct session *session)
@@ -100,12 +117,16 @@ static void
 look_at_all(struct timer *timer, void *context)
 {
 	struct view *view = context;
-	int64_t next_ms = NEVER;
+	int64_t now_ms = view_now_ms(view), next_ms = NEVER, ms;
+	uint32_t missed_ms = short_time(now_ms - timer->at_ms);
 
 	for (size_t i = 0; i < view->nslots; i++) {
 		struct session *session = view->sessions[i];
-		int64_t ms = session == NULL ? NEVER : look_at(view, session);
 
+		if (session == NULL)
+			continue;
+		forgive(session, missed_ms, short_time(now_ms));
+		ms = look_at(view, session);
 		if (ms < next_ms)
 			next_ms = ms;
 	}
