@@ -196,7 +196,8 @@ is_welcome(const struct http_thread *thread, struct MHD_Connection *connection)
 	const char *host =
 	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 
-	return host == NULL || thread->has_any_name || http_host_is_ours(host, thread->hostname);
+	return host == NULL || thread->has_any_name ||
+	       http_host_is_ours(host, thread->hostname);
 }
 
 static bool
