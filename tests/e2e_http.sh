@@ -205,6 +205,9 @@ is "a listener that is open is called by any name" 200 "$code"
 is "there is one at a Unix socket" ok \
     "$(curl -s -m 60 --unix-socket "$work/sock" http://localhost/healthz)"
 
+is "which is called by any name" ok \
+    "$(curl -s -m 60 --unix-socket "$work/sock" http://evil.example/healthz)"
+
 # ---- Figures -------------------------------------------------------------------------
 
 others=1

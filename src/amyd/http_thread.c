@@ -51,7 +51,7 @@ struct http_thread {
 	pthread_t thread;
 	char *name; /* of the listener */
 	int listen_fd;
-	bool is_open; /* it may be called by any name */
+	bool has_any_name; /* a browser may call it as it likes */
 	struct router *router;
 	struct tally *tally; /* those of all addresses of the listener count there */
 	struct MHD_Daemon *daemon;
@@ -196,7 +196,8 @@ is_welcome(const struct http_thread *thread, struct MHD_Connection *connection)
 	const char *host =
 	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 
-	return host == NULL || thread->is_open || http_host_is_ours(host, thread->hostname);
+	return host == NULL || thread->has_any_name ||
+	       http_host_is_ours(host, thread->hostname);
 }
 
 static bool
@@ -477,6 +478,13 @@ http_thread_free(struct http_thread *thread)
 	free(thread);
 }
 
+/* No browser can be led to a Unix socket; a server that stands before it may be. */
+static bool
+has_any_name(const struct listener *listener)
+{
+	return listener->conf->open || listener->address.u.any.sa_family == AF_UNIX;
+}
+
 /* 0, or the error. */
 static int
 http_thread_init(struct http_thread *thread, const struct listener *listener,
@@ -484,7 +492,7 @@ http_thread_init(struct http_thread *thread, const struct listener *listener,
 {
 	thread->stop_fd = -1;
 	thread->listen_fd = listener->fd;
-	thread->is_open = listener->conf->open;
+	thread->has_any_name = has_any_name(listener);
 	thread->router = router;
 	for (unsigned i = 0; i < HTTP_MAX_CLIENTS; i++)
 		thread->guests[i].fd = -1;
