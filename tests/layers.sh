@@ -7,8 +7,10 @@
 
 cat >"$work/table" <<'END'
 6.0 main
+5.1 reload
 5.0 server
-4.2 handler_thread targets web
+4.3 handler_thread web
+4.2 targets
 4.1 http_none upstream
 4.0 accept_thread http_thread log_thread poll_thread resolve_thread sink_thread
 3.5 command
@@ -25,12 +27,13 @@ cat >"$work/table" <<'END'
 2.2 batch packet requests
 2.1 clients history peers protocol rules sink subscriptions
 2.0 busiest listener load publication record_pipe stats table tallies timers
+0.4 conf_diff
 0.3 conf
 0.2 conf_check supervision
 0.1 activation conf_rule heartbeat notify
 0.05 log
 0.0 address alike conf_text hash http_host http_limits lines memory monotonic rate regex
-0.0 status_page subject units usage utf8
+0.0 standstill status_page subject units usage utf8
 END
 # <amy.h> is layer 1, config.h below all.
 
