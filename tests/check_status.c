@@ -58,7 +58,7 @@ START_TEST(what_there_is_is_told)
 	start();
 	for (int i = 0; i < 2; i++) {
 		sinks[i] = sink_create(&rules[0], &list[i], wake_nobody, NULL);
-		router_set_sink(router, 0, (size_t)i, sinks[i]);
+		router->policy.sinks[0][(size_t)i] = sinks[i];
 	}
 	reader = make_visitor(0);
 	writer = make_visitor(1);
