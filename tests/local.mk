@@ -63,6 +63,7 @@ amyd_unit_tests = \
 	%D%/check_standstill \
 	%D%/check_targets \
 	%D%/check_listener \
+	%D%/check_reload \
 	%D%/check_table \
 	%D%/check_hash \
 	%D%/check_subscriptions \
@@ -408,6 +409,12 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_targets_CFLAGS = $(unit_cflags)
 %C%_check_targets_LDADD = $(amyd_unit_ldadd)
 %C%_check_targets_LDFLAGS = $(faults_ldflags) -Wl,--wrap=pthread_create
+
+%C%_check_reload_SOURCES = %D%/check_reload.c %D%/faults.c %D%/faults.h
+%C%_check_reload_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_reload_CFLAGS = $(unit_cflags)
+%C%_check_reload_LDADD = $(amyd_unit_ldadd)
+%C%_check_reload_LDFLAGS = $(faults_ldflags)
 
 %C%_check_listener_SOURCES = %D%/check_listener.c %D%/conf_file.h %D%/faults.c %D%/faults.h
 %C%_check_listener_CPPFLAGS = $(amyd_unit_cppflags)
