@@ -301,6 +301,7 @@ e2e_tests = \
 	%D%/e2e_modes.sh \
 	%D%/e2e_rules.sh \
 	%D%/e2e_faults.sh \
+	%D%/e2e_clock.sh \
 	%D%/e2e_disk.sh \
 	%D%/e2e_storm.sh \
 	%D%/e2e_http.sh \
