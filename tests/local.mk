@@ -305,6 +305,7 @@ e2e_tests = \
 	%D%/e2e_clock.sh \
 	%D%/e2e_disk.sh \
 	%D%/e2e_log.sh \
+	%D%/e2e_upstream.sh \
 	%D%/e2e_storm.sh \
 	%D%/e2e_http.sh \
 	%D%/e2e_browser.sh \
