@@ -5,30 +5,6 @@
 
 need nc.openbsd
 
-# hold NAME N: as many connections, in the background, until let_go NAME
-hold()
-{
-	local pid
-
-	rm -f "$work/$1.in" "$work/$1.out"
-	mkfifo "$work/$1.in"
-	{
-		sleep 3600 >/dev/null 2>&1 &
-		eval "holder_$1=$!"
-		"$peer" hold --connections "$2" 127.0.0.1 "$(port main)" \
-		    <"$work/$1.in" >"$work/$1.out" 2>&1 9<&- &
-		pid=$!
-	} 9<>"$work/$1.in"
-	eval "client_$1=$pid children=\"\$children \$holder_$1 $pid\""
-	wait_until file_has "$work/$1.out" '^(held|peer)'
-}
-
-let_go()
-{
-	hang_up "$1"
-	wait_for_end "$(client_pid "$1")"
-}
-
 answers()
 {
 	[ "$(echo PING | talk openbsd 127.0.0.1 "$(port main)")" = +OK ]
@@ -43,7 +19,8 @@ listen main  { address = "127.0.0.1:0" }
 listen echo  { address = "127.0.0.1:0"  mode = "echo" }
 listen local { address = "$work/sock" }
 END
-hold five 5
+main_port=$(port main)
+hold five "$main_port" 5
 is "max_clients = 5: five are served" "held 5" "$(cat "$work/five.out")"
 for address in "127.0.0.1 $(port main)" "127.0.0.1 $(port echo)" "$work/sock"; do
 	# shellcheck disable=SC2086
@@ -56,14 +33,13 @@ for address in "127.0.0.1 $(port main)" "127.0.0.1 $(port echo)" "$work/sock"; d
 done
 let_go five
 check "a place that was freed can be used" wait_until answers
-main_port=$(port main)
 is "who was turned away is counted" 6 "$(counter clients.refused.max_clients)"
 like "and the log says what to do about it" 'max_clients = 5 are here: raise it' "$work/log"
 
 # Each place that is freed is one that can be taken.
 all_fit()
 {
-	hold again 5
+	hold again "$main_port" 5
 	let_go again
 	[ "$(cat "$work/again.out")" = "held 5" ]
 }
@@ -72,6 +48,45 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 	wait_until all_fit && nfull=$((nfull + 1))
 done
 is "ten times all places are taken and freed again" 10 "$nfull"
+stop_daemon
+
+# Those who are here go on as if nobody were turned away.
+start_daemon <<END
+handlers = 2
+max_clients = 3
+listen main { address = "127.0.0.1:0" }
+listen one  { address = "127.0.0.1:0"  per_ip = 1 }
+END
+main_port=$(port main)
+subscribe reader openbsd feed 127.0.0.1 "$main_port"
+connect writer openbsd 127.0.0.1 "$main_port"
+connect one openbsd 127.0.0.1 "$(port one)"
+say one PING
+wait_until has_lines "$work/one.out" 1
+nfinals=0
+for limit in max_clients per_ip; do
+	[ "$limit" = max_clients ] && at=$main_port || at=$(port one)
+	"$peer" storm --connections 1000 --how close 127.0.0.1 "$at" &
+	storm=$!
+	"$peer" storm --connections 1000 --how mid-line 127.0.0.1 "$at" &
+	storm2=$!
+	children="$children $storm $storm2"
+	seq -f "PUB feed $limit.%.0f" 1 5000 >"$work/writer.in"
+	wait_until file_has "$work/reader.out" "^MSG feed $limit.5000\$"
+	wait_for_end "$storm"
+	wait_for_end "$storm2"
+	seq -f "MSG feed $limit.%.0f" 1 5000 >"$work/expected"
+	grep "^MSG feed $limit\\." "$work/reader.out" >"$work/out"
+	same "while thousands are turned away for $limit, who is here has every line" \
+	    "$work/expected" "$work/out"
+	nfinals=$((nfinals + 5000))
+	check "$limit: and its finals" wait_until has_lines "$work/writer.out" "$nfinals"
+done
+is "each of which is as it should be" $nfinals "$(grep -c '^+OK 1$' "$work/writer.out")"
+for name in reader writer one; do
+	hang_up "$name"
+	kill "$(client_pid "$name")" 2>/dev/null
+done
 stop_daemon
 
 # ---- Descriptors -------------------------------------------------------------------------
@@ -88,10 +103,11 @@ if command -v prlimit >/dev/null; then
 		listen main { address = "127.0.0.1:0" }
 	END
 	like "too few descriptors for max_clients: it says so at start" "only $nofile descriptors" "$work/log"
+	main_port=$(port main)
 	# A few more than fit: after each, the daemon takes a longer break.
 	set -- "/proc/$daemon/fd/"*
 	ncallers=$((nofile - $# + 4))
-	hold many "$ncallers"
+	hold many "$main_port" "$ncallers"
 	like "who comes when there is no descriptor left is told so" '^connection [0-9]+: ! BYE LIMIT' \
 	    "$work/many.out"
 	like "everybody was answered in one way or the other" "^held $ncallers\$" "$work/many.out"
@@ -99,8 +115,11 @@ if command -v prlimit >/dev/null; then
 	like "the log says what to do about it" 'raise the limit of open files' "$work/log"
 	let_go many
 	check "when there are descriptors again, it accepts again" wait_until answers
-	main_port=$(port main)
 	check "who was turned away is counted" [ "$(counter clients.refused.descriptors)" -gt 0 ]
+	# Accepting is tried once, and pauses, for each of them; there is no other reason to.
+	npauses=$(counter accept.pauses)
+	check "meanwhile it does not run in circles: $npauses pauses" \
+	    [ "$npauses" -le $((2 * ncallers)) ]
 	stop_daemon
 	daemon_prefix=""
 else

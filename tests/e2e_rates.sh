@@ -5,31 +5,6 @@
 
 need_netcats
 
-# hold NAME PORT N [option...]: as many connections, in the background, until let_go NAME
-hold()
-{
-	local name=$1 at=$2 n=$3 pid
-
-	shift 3
-	rm -f "$work/$name.in" "$work/$name.out"
-	mkfifo "$work/$name.in"
-	{
-		sleep 3600 >/dev/null 2>&1 &
-		eval "holder_$name=$!"
-		"$peer" hold --connections "$n" "$@" 127.0.0.1 "$at" \
-		    <"$work/$name.in" >"$work/$name.out" 2>&1 9<&- &
-		pid=$!
-	} 9<>"$work/$name.in"
-	eval "client_$name=$pid children=\"\$children \$holder_$name $pid\""
-	wait_until file_has "$work/$name.out" '^(held|peer)'
-}
-
-let_go()
-{
-	hang_up "$1"
-	wait_for_end "$(client_pid "$1")"
-}
-
 # answers ADDRESS...
 answers()
 {

@@ -12,6 +12,7 @@
 # In background  connect NAME KIND ADDRESS        $work/NAME.in, $work/NAME.out
 #                say NAME LINE...; hang_up NAME   lines; the end of its input
 #                leave NAME; gone NAME            QUIT; is it over?
+# Many           hold NAME PORT N [option...]     connections of peer(1), until let_go NAME
 # Waiting        wait_until COMMAND...            polls; 1 if it is in vain
 # Counted        counter NAME; counter_is NAME N   what STATS says
 # AMY_TEST_LEASE=0 makes all daemons wait for their clients that way, where a test does not say.
@@ -558,6 +559,31 @@ leave()
 	wait_until file_has "$work/$1.out" '^\+OK bye'
 	hang_up "$1"
 	wait_until gone "$1"
+}
+
+# hold NAME PORT N [option...]: as many connections, in the background, until let_go NAME
+hold()
+{
+	local name=$1 at=$2 n=$3 pid
+
+	shift 3
+	rm -f "$work/$name.in" "$work/$name.out"
+	mkfifo "$work/$name.in"
+	{
+		sleep 3600 >/dev/null 2>&1 &
+		eval "holder_$name=$!"
+		"$peer" hold --connections "$n" "$@" 127.0.0.1 "$at" \
+		    <"$work/$name.in" >"$work/$name.out" 2>&1 9<&- &
+		pid=$!
+	} 9<>"$work/$name.in"
+	eval "client_$name=$pid children=\"\$children \$holder_$name $pid\""
+	wait_until file_has "$work/$name.out" '^(held|peer)'
+}
+
+let_go()
+{
+	hang_up "$1"
+	wait_for_end "$(client_pid "$1")"
 }
 
 gone()

@@ -291,6 +291,7 @@ e2e_tests = \
 	%D%/e2e_reload_load.sh \
 	%D%/e2e_systemd.sh \
 	%D%/e2e_limits.sh \
+	%D%/e2e_idle.sh \
 	%D%/e2e_log_lines.sh \
 	%D%/e2e_rates.sh \
 	%D%/e2e_history.sh \

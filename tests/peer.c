@@ -159,9 +159,12 @@ static void
 come_from(int fd, const char *from)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET };
+	int on = 1;
 
 	if (inet_pton(AF_INET, from, &in.sin_addr) != 1)
 		die("%s: no address", from);
+	/* The port is chosen with the connection: those that the kernel remembers do not count. */
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 	if (bind(fd, (struct sockaddr *)&in, sizeof in) == -1)
 		die("bind: %s: %s", from, strerror(errno));
 }
@@ -655,27 +658,43 @@ run_flood(const struct options *options)
 
 /* ---- hold and storm --------------------------------------------------------------- */
 
+static void
+ping(int fd, size_t number)
+{
+	char line[256];
+
+	/* One that is turned away may have closed it by now. */
+	if (send(fd, "PING\n", 5, MSG_NOSIGNAL) == -1 && errno != EPIPE && errno != ECONNRESET)
+		die("send: %s", strerror(errno));
+	if (!receive_line(fd, line, sizeof line))
+		die("connection %zu was closed without a word", number);
+	if (strcmp(line, "+OK\n") != 0)
+		printf("connection %zu: %s", number, line);
+}
+
 static int
 run_hold(const struct options *options)
 {
-	char line[256], c;
+	int *fds = calloc(options->nconnections, sizeof *fds);
+	char c;
 
+	if (fds == NULL)
+		die("out of memory");
 	for (size_t i = 0; i < options->nconnections; i++) {
-		int fd = dial(options); /* open until the process ends */
-
-		/* One that is turned away may have closed it by now. */
-		if (send(fd, "PING\n", 5, MSG_NOSIGNAL) == -1 && errno != EPIPE &&
-		    errno != ECONNRESET)
-			die("send: %s", strerror(errno));
-		if (!receive_line(fd, line, sizeof line))
-			die("connection %zu was closed without a word", i);
-		if (strcmp(line, "+OK\n") != 0)
-			printf("connection %zu: %s", i, line);
+		fds[i] = dial(options); /* open until the process ends */
+		ping(fds[i], i);
 	}
 	printf("held %zu\n", options->nconnections);
 	fflush(stdout);
-	while (read(STDIN_FILENO, &c, 1) == 1)
-		continue;
+	while (read(STDIN_FILENO, &c, 1) == 1) {
+		if (c != '\n')
+			continue;
+		for (size_t i = 0; i < options->nconnections; i++)
+			ping(fds[i], i);
+		printf("answered %zu\n", options->nconnections);
+		fflush(stdout);
+	}
+	free(fds);
 	return 0;
 }
 
@@ -899,7 +918,8 @@ static const char help[] =
     "             how much went; at the end of stdin send the rest, read, and verify\n"
     "  --lines N  --head TEXT  --answer TEXT (what HEAD has become in the answer)\n"
     "hold         open connections, a PING on each; print each answer that is not +OK, and\n"
-    "             \"held N\"; keep all open until stdin ends\n"
+    "             \"held N\"; keep all open until stdin ends; for each line of it, do the same\n"
+    "             again, and print \"answered N\"\n"
     "  --connections N\n"
     "storm        open and leave connections, one after another\n"
     "  --connections N  --how close|reset|mid-line|mid-reply|subscribed|half-closed\n"
