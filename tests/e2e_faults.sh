@@ -14,7 +14,7 @@ start_daemon <<END
 handlers = 2
 listen main  { address = "127.0.0.1:0" }
 listen echo  { address = "127.0.0.1:0"  mode = "echo" }
-listen short { address = "127.0.0.1:0"  queue = "64K" }
+listen short { address = "127.0.0.1:0"  queue = "64K"  slow_time = "0" }
 listen wide  { address = "127.0.0.1:0"  queue = "64M" }
 history feed { match = "feed"  lines = 10 }
 END

@@ -1781,7 +1781,8 @@ rage(uint64_t nlines, unsigned nmilliseconds)
 		clients[i].nlines_left =
 		    nmilliseconds > 0 || options.until_told ? UINT64_MAX
 		                      : nlines / options.nclients + (i < nlines % options.nclients);
-	is_ending = is_told = false;
+	is_ending = false;
+	is_told = 0;
 	do {
 		turn();
 		if (is_told || now_ms() >= end)
@@ -1895,7 +1896,7 @@ static void
 be_told(int number)
 {
 	(void)number;
-	is_told = true;
+	is_told = 1;
 }
 
 int
