@@ -420,7 +420,7 @@ END_TEST
 
 START_TEST(what_waits_for_a_file_that_is_gone_is_written)
 {
-	char expected[8192] = "", text[32];
+	char expected[4096] = "", text[32];
 
 	start();
 	have(both(rule("r", "a", NULL), rule("s", "b", NULL)));
