@@ -98,7 +98,7 @@ end_all()
 {
 	for name in quiet1 quiet2 quiet3 quiet4 half1 half2 half3 half4 late1 late2 late3 late4 \
 	    timed responder; do
-		kill -KILL "$(client_pid "$name")" 2>/dev/null
+		gone "$name" || kill -KILL "$(client_pid "$name")"
 		hang_up "$name"
 	done
 }
@@ -120,7 +120,7 @@ come_and_stop
 while is_too_late && [ "$tries" -lt 10 ]; do
 	kill -CONT "$daemon"
 	end_all
-	kill "$reader" 2>/dev/null
+	is_running "$reader" && kill "$reader"
 	wait_for_end "$reader" 2>/dev/null
 	wait_until is_empty
 	tries=$((tries + 1))

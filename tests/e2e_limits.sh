@@ -85,7 +85,7 @@ done
 is "each of which is as it should be" $nfinals "$(grep -c '^+OK 1$' "$work/writer.out")"
 for name in reader writer one; do
 	hang_up "$name"
-	kill "$(client_pid "$name")" 2>/dev/null
+	gone "$name" || kill "$(client_pid "$name")"
 done
 stop_daemon
 

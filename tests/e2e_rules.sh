@@ -170,8 +170,7 @@ serve()
 
 kill_server()
 {
-	kill -CONT "$server" 2>/dev/null
-	kill -KILL "$server" 2>/dev/null
+	is_running "$server" && kill -CONT "$server" && kill -KILL "$server"
 	wait_for_end "$server" 2>/dev/null
 }
 

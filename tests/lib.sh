@@ -55,7 +55,7 @@ clean_up()
 	local pid
 
 	for pid in $children; do
-		kill -KILL "$pid" 2>/dev/null
+		is_running "$pid" && kill -KILL "$pid" 2>/dev/null
 	done
 	for pid in $children; do
 		wait "$pid" 2>/dev/null
@@ -221,9 +221,19 @@ not()
 	! "$@"
 }
 
+# A child of ours. Numbers come again: where it is over, another process may have its own by now,
+# which is neither to be waited for nor to be ended.
 is_running()
 {
-	grep -q '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status" 2>/dev/null
+	local stat
+
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+	stat=${stat##*) } # state, parent, ...; in front of it there is its name
+	case $stat in
+	[ZX]*) return 1 ;;
+	?" $$ "*) return 0 ;;
+	esac
+	return 1
 }
 
 is_asleep()
@@ -322,7 +332,7 @@ stop_daemon()
 {
 	local name=${1:-the daemon ends with 0 when it is told to, and nothing was wrong}
 
-	kill -TERM "$daemon" 2>/dev/null
+	is_running "$daemon" && kill -TERM "$daemon" 2>/dev/null
 	wait_for_end "$daemon"
 	if has_ended_well "$status"; then
 		pass "$name"
@@ -547,7 +557,7 @@ hang_up()
 	local holder
 
 	eval "holder=\$holder_$1"
-	kill "$holder" 2>/dev/null
+	is_running "$holder" && kill "$holder" 2>/dev/null
 	wait_for_end "$holder" 2>/dev/null
 }
 
