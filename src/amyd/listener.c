@@ -35,6 +35,9 @@ remedy(int error)
 	case EEXIST:
 		return "a file that is no socket is in the way: remove it, or choose another "
 		       "path";
+	case EAFNOSUPPORT:
+		return "this machine, or the service manager, does not allow that: "
+		       "write address = \"fd:NAME\" for a socket that is passed, or choose another";
 	case EMFILE:
 	case ENFILE:
 		return "raise the limit of open files (ulimit -n, LimitNOFILE=)";
@@ -48,6 +51,8 @@ exit_code(int error)
 	switch (error) {
 	case EADDRINUSE:
 		return EX_UNAVAILABLE;
+	case EAFNOSUPPORT:
+		return EX_CONFIG; /* to be started again does not help */
 	case EACCES:
 	case EPERM:
 		return EX_NOPERM;
