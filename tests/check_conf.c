@@ -2062,7 +2062,7 @@ START_TEST(without_memory_nothing_is_read)
 }
 END_TEST
 
-START_TEST(sections_are_found_by_their_names)
+START_TEST(listeners_are_found_by_their_names)
 {
 	struct conf *conf;
 
@@ -2073,13 +2073,9 @@ START_TEST(sections_are_found_by_their_names)
 	ck_assert_ptr_null(conf_find_listener(conf, "c"));
 	ck_assert_ptr_null(conf_find_listener(conf, "A"));
 	ck_assert_ptr_null(conf_find_listener(conf, ""));
-	ck_assert_ptr_eq(conf_find_rule(conf, "b"), &conf->rules[0]);
-	ck_assert_ptr_eq(conf_find_rule(conf, "c"), &conf->rules[1]);
-	ck_assert_ptr_null(conf_find_rule(conf, "a"));
 	conf_unref(conf);
 	conf = read_good("");
 	ck_assert_ptr_eq(conf_find_listener(conf, "main"), &conf->listeners[0]);
-	ck_assert_ptr_null(conf_find_rule(conf, "main"));
 	conf_unref(conf);
 	remove_folder();
 }
@@ -2161,5 +2157,5 @@ main(void)
 	    references_are_any_threads,
 	    what_is_not_read_leaves_nothing,
 	    without_memory_nothing_is_read,
-	    sections_are_found_by_their_names);
+	    listeners_are_found_by_their_names);
 }

@@ -69,11 +69,45 @@ START_TEST(array_that_cannot_grow_is_as_it_was)
 }
 END_TEST
 
+START_TEST(what_is_reserved_is_free_again)
+{
+	long live = fault_live_allocations();
+	void *reserved = memory_reserve(1 << 20);
+
+	MUST(reserved != NULL);
+	MUST(fault_live_allocations() == live + 1);
+	free(reserved);
+	reserved = memory_reserve(0);
+	MUST(reserved != NULL);
+	free(reserved);
+	MUST(fault_live_allocations() == live);
+}
+END_TEST
+
+START_TEST(each_allocation_of_a_reserve_may_fail)
+{
+	long live = fault_live_allocations();
+	unsigned nth = 0;
+	void *reserved;
+
+	do {
+		fault_set(FAULT_ALLOCATION, ++nth, ENOMEM);
+		reserved = memory_reserve(1 << 20);
+		MUST((reserved == NULL) == fault_clear());
+		MUST(fault_live_allocations() == live + (reserved != NULL));
+	} while (reserved == NULL);
+	MUST(nth > 16);
+	free(reserved);
+}
+END_TEST
+
 int
 main(void)
 {
 	return RUN_SUITE("memory",
 	    array_keeps_what_is_in_it_whatever_its_size,
 	    large_array_begins_where_a_large_page_may,
-	    array_that_cannot_grow_is_as_it_was);
+	    array_that_cannot_grow_is_as_it_was,
+	    what_is_reserved_is_free_again,
+	    each_allocation_of_a_reserve_may_fail);
 }

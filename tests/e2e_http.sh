@@ -363,4 +363,39 @@ for option in 'per_ip = 1' 'accept_rate = 1' 'line_rate = 1' 'subject = "a"' 'hi
 	like "${option%% *}: and it says so" "^amyd: $work/conf:1: listen web: ${option%% *} is for" \
 	    "$work/errors"
 done
+
+# ---- The library ---------------------------------------------------------------------
+
+# It is loaded where a listener asks for it: at the start, or when the configuration is read again.
+has_library()
+{
+	grep -q 'libmicrohttpd' "/proc/$daemon/maps"
+}
+
+start_daemon <<END
+listen main { address = "127.0.0.1:0" }
+END
+check "without such a listener the library is not loaded" not has_library
+echo 'listen web { address = "127.0.0.1:0"  mode = "http" }' >>"$work/conf"
+kill -HUP "$daemon"
+check "with one it is" wait_until has_library
+wait_until file_has "$work/ports" '^web '
+at=$(port web)
+get /healthz
+is "and it answers" "200 ok" "$code $(cat "$work/body")"
+library=$(sed -n '/libmicrohttpd/ { s/^[^/]*//p; q; }' "/proc/$daemon/maps")
+stop_daemon
+
+cat >"$work/without" <<'END'
+mount --bind /dev/null "$1" && shift && exec "$@"
+END
+if unshare -m sh "$work/without" "$library" true 2>/dev/null; then
+	unshare -m sh "$work/without" "$library" "$amyd" -l stderr -c "$work/conf" \
+	    >"$work/out" 2>"$work/errors"
+	is "where it cannot be loaded, the daemon does not start" 71 $?
+	like "and says why, and what to do" \
+	    '^amyd: listen web: libmicrohttpd cannot be loaded: .*: install it ' "$work/errors"
+else
+	skip "where it cannot be loaded, the daemon does not start" "no namespace to hide it in"
+fi
 done_testing

@@ -10,6 +10,7 @@ cat >"$work/table" <<'END'
 5.1 reload
 5.0 server
 4.3 handler_thread web
+4.25 upstreams
 4.2 targets
 4.1 http_none upstream
 4.0 accept_thread http_thread log_thread poll_thread resolve_thread sink_thread
@@ -32,7 +33,7 @@ cat >"$work/table" <<'END'
 0.2 conf_check supervision
 0.1 activation conf_rule heartbeat notify
 0.05 log
-0.0 address alike conf_text hash http_host http_limits lines memory monotonic rate regex
+0.0 address alike conf_text hash http_host http_limits lines memory mhd monotonic rate regex
 0.0 standstill status_page subject units usage utf8
 END
 # <amy.h> is layer 1, config.h below all.

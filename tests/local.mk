@@ -115,7 +115,7 @@ unit_cppflags = $(AM_CPPFLAGS) $(KERNEL_CPPFLAGS) -I$(srcdir)/src/libamy
 unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 libamy_unit_ldadd = %D%/libharness.la libamy-private.la $(CHECK_LIBS)
 amyd_unit_cppflags = $(unit_cppflags) -I$(srcdir)/src/amyd
-amyd_unit_ldadd = %D%/libharness.la libamyd.la libamy-private.la $(CHECK_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS)
+amyd_unit_ldadd = %D%/libharness.la libamyd.la libamy-private.la $(CHECK_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS)
 faults_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=strdup -Wl,--wrap=strndup \

@@ -500,6 +500,22 @@ find_door(const struct accept_thread *thread, const struct listener *listener)
 	return NULL;
 }
 
+static void
+abandon(struct accept_thread *thread)
+{
+	for (size_t i = 0; i < thread->nnext_doors; i++) {
+		struct door *door = thread->next_doors[i];
+		struct listener *listener = door->next;
+
+		door->next = NULL;
+		if (door->listener == NULL)
+			door_destroy(thread, door, listener->id);
+	}
+	free(thread->next_doors);
+	thread->next_doors = NULL;
+	thread->nnext_doors = 0;
+}
+
 int
 accept_thread_prepare(struct accept_thread *thread, struct listeners *next)
 {
@@ -518,7 +534,7 @@ accept_thread_prepare(struct accept_thread *thread, struct listeners *next)
 		if (door == NULL) {
 			int error = errno;
 
-			accept_thread_abandon(thread);
+			abandon(thread);
 			errno = error;
 			return -1;
 		}
@@ -526,22 +542,6 @@ accept_thread_prepare(struct accept_thread *thread, struct listeners *next)
 		thread->next_doors[thread->nnext_doors++] = door;
 	}
 	return 0;
-}
-
-void
-accept_thread_abandon(struct accept_thread *thread)
-{
-	for (size_t i = 0; i < thread->nnext_doors; i++) {
-		struct door *door = thread->next_doors[i];
-		struct listener *listener = door->next;
-
-		door->next = NULL;
-		if (door->listener == NULL)
-			door_destroy(thread, door, listener->id);
-	}
-	free(thread->next_doors);
-	thread->next_doors = NULL;
-	thread->nnext_doors = 0;
 }
 
 /* Whoever is at a door that goes was there before. */

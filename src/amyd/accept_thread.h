@@ -39,10 +39,9 @@ void accept_thread_halt(struct accept_thread *thread);
 /*
  * While it stands still: make ready for other listeners. Those that one of the present ones
  * became, as listener->before says, go on as they are; the rest are new. -1, errno: it cannot
- * be, and nothing has changed. Then it is either applied or abandoned, before it goes on.
+ * be, and nothing has changed. Else it is to be applied before the thread goes on.
  */
 int accept_thread_prepare(struct accept_thread *thread, struct listeners *next);
-void accept_thread_abandon(struct accept_thread *thread);
 
 /*
  * Who has come to a listener that is gone is taken, as far as is known; its socket is closed

@@ -18,6 +18,7 @@
 #include "conf.h"
 #include "conf_check.h"
 #include "conf_text.h"
+#include "memory.h"
 #include "rate.h"
 #include "units.h"
 
@@ -729,47 +730,14 @@ make_parser(void)
 	return cfg;
 }
 
-/* A piece of what is reserved. */
-struct piece {
-	struct piece *next;
-	char bytes[65536 - sizeof(struct piece *)];
-};
-
-static void
-free_pieces(struct piece *pieces)
-{
-	struct piece *piece;
-
-	while ((piece = pieces) != NULL) {
-		pieces = piece->next;
-		free(piece);
-	}
-}
-
 /*
  * libConfuse does not survive that memory runs out: so see that there is enough for what it
- * makes of a text, before it begins. All of it is free again then; what is returned, to be
- * freed after it, lies behind it, and keeps malloc(3) from giving it back to the system. NULL:
- * ENOMEM.
+ * makes of a text, before it begins. NULL: ENOMEM; else to be freed after it.
  */
 static void *
-reserve_memory(size_t nbytes)
+reserve_memory(const char *text)
 {
-	size_t most = 512 * 1024 + 100 * nbytes, n = 0;
-	struct piece *pieces = NULL, *piece;
-	void *behind = NULL;
-
-	for (; n < most; n += sizeof *piece) {
-		piece = malloc(sizeof *piece);
-		if (piece == NULL)
-			break;
-		piece->next = pieces;
-		pieces = piece;
-	}
-	if (n >= most)
-		behind = malloc(64);
-	free_pieces(pieces);
-	return behind;
+	return memory_reserve(512 * 1024 + 100 * strlen(text));
 }
 
 static int
@@ -804,21 +772,21 @@ conf_load(const char *path, struct conf *conf, char error[CONF_MAX_ERROR])
 {
 	int result;
 	char *text = conf_text_read(path, &result, error, CONF_MAX_ERROR);
-	void *behind;
+	void *reserved;
 
 	memset(conf, 0, sizeof *conf);
 	if (text == NULL)
 		return result;
 	error[0] = '\0';
 	conf->is_blank = text[strspn(text, " \t\r\n")] == '\0';
-	behind = reserve_memory(strlen(text));
-	if (behind != NULL) {
+	reserved = reserve_memory(text);
+	if (reserved != NULL) {
 		result = parse(path, text, conf, error);
 	} else {
 		snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
 		result = EX_OSERR;
 	}
-	free(behind);
+	free(reserved);
 	free(text);
 	if (result != 0)
 		conf_fini(conf);
@@ -909,14 +877,5 @@ conf_find_listener(const struct conf *conf, const char *name)
 	for (size_t i = 0; i < conf->nlisteners; i++)
 		if (strcmp(conf->listeners[i].name, name) == 0)
 			return &conf->listeners[i];
-	return NULL;
-}
-
-const struct conf_rule *
-conf_find_rule(const struct conf *conf, const char *name)
-{
-	for (size_t i = 0; i < conf->nrules; i++)
-		if (strcmp(conf->rules[i].name, name) == 0)
-			return &conf->rules[i];
 	return NULL;
 }

@@ -111,6 +111,5 @@ void conf_unref(struct conf *conf);
 
 /* NULL: there is none of that name. */
 const struct conf_listener *conf_find_listener(const struct conf *conf, const char *name);
-const struct conf_rule *conf_find_rule(const struct conf *conf, const char *name);
 
 #endif

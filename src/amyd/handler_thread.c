@@ -26,6 +26,7 @@
 #include "mode.h"
 #include "monotonic.h"
 #include "news.h"
+#include "upstreams.h"
 #include "watch.h"
 
 /* Twice the usual max_line: of a line that is too long mostly nothing is kept at all. */
@@ -80,8 +81,7 @@ struct handler_thread {
 	enum phase phase;
 	struct heartbeat heartbeat;
 	struct watch watch;
-	struct timer ending_timer; /* connections that are to end have had their time */
-	bool has_ending, is_ending_overdue; /* there are some; they have */
+	struct upstreams upstreams;
 	struct timer drops_timer; /* to tell what clients and targets of rules had to drop */
 	struct hits hits;
 	struct load *load;
@@ -567,33 +567,6 @@ add_client(struct handler_thread *thread, struct session *session)
 	view_mark_dirty(&thread->view, session);
 }
 
-/* Of the connections of all handlers, the ith: NULL, it is not ours to look after. */
-static struct upstream *
-own_upstream(struct handler_thread *thread, size_t i)
-{
-	const struct handler_setup *setup = &thread->setup;
-	struct upstream *upstream = targets_upstreams(setup->targets)[i];
-
-	return upstream_number(upstream) % setup->nhandlers == setup->number ? upstream : NULL;
-}
-
-static size_t
-count_upstreams(const struct handler_thread *thread)
-{
-	return targets_count_upstreams(thread->setup.targets);
-}
-
-static void
-turn_upstream(struct handler_thread *thread, const struct record *record)
-{
-	for (size_t i = 0; i < count_upstreams(thread); i++) {
-		struct upstream *upstream = own_upstream(thread, i);
-
-		if (upstream != NULL && upstream_id(upstream) == record->u.id)
-			upstream_ready(upstream, record->events);
-	}
-}
-
 static void
 turn_registration(struct handler_thread *thread, const struct record *record)
 {
@@ -603,18 +576,7 @@ turn_registration(struct handler_thread *thread, const struct record *record)
 	if (session != NULL)
 		client_turn(thread, session, record->events);
 	else
-		turn_upstream(thread, record);
-}
-
-static void
-kick_upstream(struct handler_thread *thread, uint64_t number)
-{
-	for (size_t i = 0; i < count_upstreams(thread); i++) {
-		struct upstream *upstream = own_upstream(thread, i);
-
-		if (upstream != NULL && upstream_number(upstream) == number)
-			upstream_kick(upstream);
-	}
+		upstreams_ready(&thread->upstreams, record->u.id, record->events);
 }
 
 /* What clients have sent until now still counts: run it before goodbye is said. */
@@ -669,7 +631,7 @@ handle(struct handler_thread *thread, const struct record *record)
 		standstill_wait(thread->setup.standstill);
 		break;
 	case RECORD_UPSTREAM:
-		kick_upstream(thread, record->u.number);
+		upstreams_kick(&thread->upstreams, record->u.number);
 		break;
 	}
 }
@@ -830,31 +792,6 @@ watch_drops(struct handler_thread *thread)
 		           view_now_ms(view) + DROPS_PAUSE_MS, tell_of_drops);
 }
 
-/* One that no rule has any more, when what waits for it has gone, or its time is over. */
-static bool
-is_to_end(const struct handler_thread *thread, size_t i, const struct upstream *upstream)
-{
-	return targets_wish(thread->setup.targets, i) == TARGETS_STOP &&
-	       (thread->is_ending_overdue || !upstream_is_busy(upstream));
-}
-
-/* Of what has to wait for an event of its own, the next turn hears. */
-static void
-end_upstreams(struct handler_thread *thread)
-{
-	bool has_ending = false;
-
-	for (size_t i = 0; i < count_upstreams(thread); i++) {
-		struct upstream *upstream = own_upstream(thread, i);
-
-		if (upstream == NULL || targets_wish(thread->setup.targets, i) != TARGETS_STOP)
-			continue;
-		if (!is_to_end(thread, i, upstream) || !upstream_stop(upstream))
-			has_ending = true;
-	}
-	thread->has_ending = has_ending;
-}
-
 static void
 turn(struct handler_thread *thread)
 {
@@ -878,8 +815,7 @@ turn(struct handler_thread *thread)
 	}
 	router_send_gathered(view);
 	settle_dirty(thread);
-	if (thread->has_ending)
-		end_upstreams(thread);
+	upstreams_end(&thread->upstreams);
 	watch_drops(thread);
 	router_wake_others(view);
 	hits_turn(&thread->hits, view);
@@ -888,48 +824,11 @@ turn(struct handler_thread *thread)
 	count_turn(thread);
 }
 
-/* Those that were made by the last change; and some, perhaps, are to end. */
-static void
-start_upstreams(struct handler_thread *thread)
-{
-	for (size_t i = 0; i < count_upstreams(thread); i++) {
-		struct upstream *upstream = own_upstream(thread, i);
-		enum targets_wish wish = targets_wish(thread->setup.targets, i);
-
-		if (upstream == NULL)
-			continue;
-		if (wish == TARGETS_START)
-			upstream_start(upstream, thread->registrar, &thread->view.timers);
-		thread->has_ending |= wish == TARGETS_STOP;
-	}
-}
-
-/* False: there is an event of one of them to come first. */
-static bool
-stop_upstreams(struct handler_thread *thread)
-{
-	for (size_t i = 0; i < count_upstreams(thread); i++) {
-		struct upstream *upstream = own_upstream(thread, i);
-
-		if (upstream != NULL && !upstream_stop(upstream))
-			return false;
-	}
-	return true;
-}
-
 /* Going down, what waits for a target of ours still goes, if it is connected. */
 static bool
-has_busy_upstream(struct handler_thread *thread)
+has_to_send(const struct handler_thread *thread)
 {
-	if (thread->phase == PHASE_STOPPING)
-		return false;
-	for (size_t i = 0; i < count_upstreams(thread); i++) {
-		struct upstream *upstream = own_upstream(thread, i);
-
-		if (upstream != NULL && upstream_is_busy(upstream))
-			return true;
-	}
-	return false;
+	return thread->phase != PHASE_STOPPING && upstreams_are_busy(&thread->upstreams);
 }
 
 /* What a client sends must not make us grow: have room for it from the start. */
@@ -953,12 +852,12 @@ run(void *argument)
 	snprintf(name, sizeof name, "handler %u", thread->setup.number);
 	heartbeat_start(&thread->heartbeat, name);
 	warm_up(thread);
-	start_upstreams(thread);
+	upstreams_begin(&thread->upstreams, 0, 0); /* none of them is to end yet */
 	thread->timeout_ms = 0; /* look at once: an upstream may have set a timer */
 	while (thread->phase == PHASE_RUNNING || thread->view.nsessions > 0 ||
-	       has_busy_upstream(thread))
+	       has_to_send(thread))
 		turn(thread);
-	while (!stop_upstreams(thread))
+	while (!upstreams_stop(&thread->upstreams))
 		turn(thread);
 	heartbeat_end(&thread->heartbeat);
 	if (atomic_fetch_sub_explicit(thread->setup.nrunning, 1, memory_order_acq_rel) == 1)
@@ -986,6 +885,13 @@ handler_thread_start(const struct handler_setup *setup)
 		goto destroy_registrar;
 	if (router_view_init(&thread->view, setup->router, setup->number) == -1)
 		goto fini_leases;
+	thread->upstreams = (struct upstreams){
+		.targets = setup->targets,
+		.number = setup->number,
+		.nhandlers = setup->nhandlers,
+		.registrar = thread->registrar,
+		.timers = &thread->view.timers,
+	};
 	error = pthread_create(&thread->thread, NULL, run, thread);
 	if (error == 0)
 		return thread;
@@ -1009,16 +915,6 @@ int
 handler_thread_prepare(struct handler_thread *thread)
 {
 	return timers_reserve(&thread->view.timers, 2);
-}
-
-static void
-end_is_overdue(struct timer *timer, void *context)
-{
-	struct handler_thread *thread =
-	    (struct handler_thread *)((char *)timer - offsetof(struct handler_thread, ending_timer));
-
-	(void)context;
-	thread->is_ending_overdue = true;
 }
 
 /* The listener of that name in the next configuration. NULL: the client keeps the one it has. */
@@ -1056,11 +952,7 @@ handler_thread_adopt(struct handler_thread *thread, const struct conf *conf)
 	router_forget_routes(view);
 	adopt_clients(thread, conf);
 	leases_set_time(&thread->leases, conf->lease_ms);
-	start_upstreams(thread);
-	thread->is_ending_overdue = false;
-	if (thread->has_ending)
-		timers_set(&view->timers, &thread->ending_timer,
-		           view_now_ms(view) + conf->drain_ms, end_is_overdue);
+	upstreams_begin(&thread->upstreams, view_now_ms(view), conf->drain_ms);
 }
 
 void

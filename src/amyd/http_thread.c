@@ -13,14 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <microhttpd.h>
-
 #include "heartbeat.h"
 #include "http_host.h"
 #include "http_limits.h"
 #include "http_thread.h"
 #include "log.h"
 #include "metrics.h"
+#include "mhd.h"
 #include "monotonic.h"
 #include "status.h"
 #include "status_json.h"
@@ -64,6 +63,9 @@ struct http_thread {
 	unsigned nfutile; /* turns in a row that a caller waited for in vain */
 	int64_t tick_ms;  /* when the next one is due */
 };
+
+/* The library; NULL: not loaded yet. All threads of this kind have the same. */
+static const struct mhd *mhd;
 
 /* ---- Answers ---------------------------------------------------------------------- */
 
@@ -194,7 +196,7 @@ static bool
 is_welcome(const struct http_thread *thread, struct MHD_Connection *connection)
 {
 	const char *host =
-	    MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	    mhd->lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
 
 	return host == NULL || thread->has_any_name ||
 	       http_host_is_ours(host, thread->hostname);
@@ -227,26 +229,26 @@ static enum MHD_Result
 send_page(struct MHD_Connection *connection, const struct page *page)
 {
 	struct MHD_Response *response =
-	    MHD_create_response_from_buffer(page->nbytes, page->bytes, MHD_RESPMEM_MUST_FREE);
+	    mhd->create_response_from_buffer(page->nbytes, page->bytes, MHD_RESPMEM_MUST_FREE);
 	enum MHD_Result result;
 
 	if (response == NULL) {
 		free(page->bytes);
 		return MHD_NO;
 	}
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page->type);
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-	MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
-	MHD_add_response_header(response, "Content-Security-Policy",
+	mhd->add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, page->type);
+	mhd->add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
+	mhd->add_response_header(response, "Referrer-Policy", "no-referrer");
+	mhd->add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+	mhd->add_response_header(response, "Content-Security-Policy",
 	                        page->policy[0] == '\0'
 	                            ? "default-src 'none'; frame-ancestors 'none'"
 	                            : page->policy);
 	if (page->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	result = MHD_queue_response(connection, page->status, response);
-	MHD_destroy_response(response);
+		mhd->add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	result = mhd->queue_response(connection, page->status, response);
+	mhd->destroy_response(response);
 	return result;
 }
 
@@ -290,7 +292,7 @@ static void
 welcome(struct http_thread *thread, struct MHD_Connection *connection, void **place)
 {
 	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	    mhd->get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct guest *guest = thread->guests;
 
 	while (guest->fd != -1)
@@ -324,7 +326,7 @@ tell_completed(void *context, struct MHD_Connection *connection, void **of_reque
                enum MHD_RequestTerminationCode code)
 {
 	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	    mhd->get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct guest *guest = info == NULL ? NULL : info->socket_context;
 
 	(void)context;
@@ -373,7 +375,7 @@ wait_ms(struct http_thread *thread)
 
 	if (left_ms < 0)
 		left_ms = 0;
-	if (MHD_get_timeout(thread->daemon, &of_daemon_ms) == MHD_YES &&
+	if (mhd->get_timeout(thread->daemon, &of_daemon_ms) == MHD_YES &&
 	    of_daemon_ms < (MHD_UNSIGNED_LONG_LONG)left_ms)
 		left_ms = (int64_t)of_daemon_ms;
 	return (int)left_ms;
@@ -417,7 +419,7 @@ run(void *argument)
 		uint64_t ncame = thread->ncame;
 
 		poll(pfds, 2, wait_ms(thread));
-		MHD_run(thread->daemon);
+		mhd->run(thread->daemon);
 		tick(thread);
 		pause_ms = must_pause(thread, ncame) ? PAUSE_MS : 0;
 	}
@@ -447,7 +449,7 @@ open_daemon(struct http_thread *thread)
 {
 	const union MHD_DaemonInfo *info;
 
-	thread->daemon = MHD_start_daemon(
+	thread->daemon = mhd->start_daemon(
 	    MHD_USE_EPOLL | MHD_USE_ERROR_LOG, 0, NULL, NULL, answer, thread,
 	    MHD_OPTION_EXTERNAL_LOGGER, log_of_daemon, thread, MHD_OPTION_LISTEN_SOCKET,
 	    thread->listen_fd, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CLIENTS,
@@ -457,7 +459,7 @@ open_daemon(struct http_thread *thread)
 	    tell_completed, thread, MHD_OPTION_END);
 	if (thread->daemon == NULL)
 		return -1;
-	info = MHD_get_daemon_info(thread->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	info = mhd->get_daemon_info(thread->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (info == NULL)
 		return -1;
 	thread->epoll_fd = info->epoll_fd;
@@ -469,8 +471,8 @@ static void
 http_thread_free(struct http_thread *thread)
 {
 	if (thread->daemon != NULL) {
-		MHD_quiesce_daemon(thread->daemon);
-		MHD_stop_daemon(thread->daemon);
+		mhd->quiesce_daemon(thread->daemon);
+		mhd->stop_daemon(thread->daemon);
 	}
 	if (thread->stop_fd != -1)
 		close(thread->stop_fd);
@@ -508,11 +510,31 @@ http_thread_init(struct http_thread *thread, const struct listener *listener,
 	return pthread_create(&thread->thread, NULL, run, thread);
 }
 
+/* False: it cannot be, and the cause is logged. */
+static bool
+load_library(const struct listener *listener)
+{
+	const char *why;
+
+	if (mhd == NULL)
+		mhd = mhd_load(&why);
+	if (mhd == NULL)
+		log_error("listen %s: libmicrohttpd cannot be loaded: %s: install it (on Debian, "
+		          "libmicrohttpd12), or remove the listener",
+		          listener->conf->name, why);
+	return mhd != NULL;
+}
+
 struct http_thread *
 http_thread_start(const struct listener *listener, struct router *router)
 {
-	struct http_thread *thread = calloc(1, sizeof *thread);
-	int error = thread == NULL ? ENOMEM : http_thread_init(thread, listener, router);
+	struct http_thread *thread;
+	int error;
+
+	if (!load_library(listener))
+		return NULL;
+	thread = calloc(1, sizeof *thread);
+	error = thread == NULL ? ENOMEM : http_thread_init(thread, listener, router);
 
 	if (error == 0) {
 		atomic_fetch_add_explicit(&router->nwatchers, 1, memory_order_relaxed);

@@ -77,13 +77,14 @@ libamyd_la_SOURCES = \
 	%D%/timers.c %D%/timers.h \
 	%D%/units.c %D%/units.h \
 	%D%/upstream.c %D%/upstream.h \
+	%D%/upstreams.c %D%/upstreams.h \
 	%D%/usage.c %D%/usage.h \
 	%D%/utf8.c %D%/utf8.h \
 	%D%/view.c %D%/view.h \
 	%D%/watch.c %D%/watch.h \
 	%D%/web.c %D%/web.h
 if HAVE_MICROHTTPD
-libamyd_la_SOURCES += %D%/http_thread.c
+libamyd_la_SOURCES += %D%/http_thread.c %D%/mhd.c %D%/mhd.h
 else
 libamyd_la_SOURCES += %D%/http_none.c
 endif
@@ -104,4 +105,4 @@ CLEANFILES += %D%/status_page.c
 
 amyd_SOURCES = %D%/main.c
 amyd_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy
-amyd_LDADD = libamyd.la libamy.la $(CONFUSE_LIBS) $(PCRE2_LIBS) $(MICROHTTPD_LIBS)
+amyd_LDADD = libamyd.la libamy.la $(CONFUSE_LIBS) $(PCRE2_LIBS)

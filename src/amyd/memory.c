@@ -35,3 +35,41 @@ memory_resize_scattered(void *array, size_t old_nbytes, size_t nbytes)
 	free(array);
 	return larger;
 }
+
+/* Less than what malloc(3) asks the system for by itself. */
+struct piece {
+	struct piece *next;
+	char bytes[65536 - sizeof(struct piece *)];
+};
+
+static void
+free_pieces(struct piece *pieces)
+{
+	struct piece *piece;
+
+	while ((piece = pieces) != NULL) {
+		pieces = piece->next;
+		free(piece);
+	}
+}
+
+void *
+memory_reserve(size_t nbytes)
+{
+	struct piece *pieces = NULL;
+	void *behind = NULL;
+	size_t n = 0;
+
+	for (; n < nbytes; n += sizeof *pieces) {
+		struct piece *piece = malloc(sizeof *piece);
+
+		if (piece == NULL)
+			break;
+		piece->next = pieces;
+		pieces = piece;
+	}
+	if (n >= nbytes)
+		behind = malloc(64);
+	free_pieces(pieces);
+	return behind;
+}

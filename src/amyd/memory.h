@@ -11,4 +11,11 @@
  */
 void *memory_resize_scattered(void *array, size_t old_nbytes, size_t nbytes);
 
+/*
+ * See that malloc(3) of this thread has nbytes, in pieces however small, without asking the
+ * system again: for whoever does not survive that there is none. All of it is free then. What
+ * is returned is to be freed afterwards: until then the rest is not given back. NULL: ENOMEM.
+ */
+void *memory_reserve(size_t nbytes);
+
 #endif

@@ -24,7 +24,6 @@ struct targets {
 	unsigned next_number; /* of a connection; never one that was used already */
 	struct resolver *resolver;
 	struct connection *connections;
-	struct upstream **upstreams; /* those of the connections, for handlers */
 	size_t nconnections;
 	struct sink_thread **threads;
 	size_t nthreads;
@@ -34,7 +33,6 @@ struct targets {
 struct targets_change {
 	struct targets *targets;
 	struct connection *connections;
-	struct upstream **upstreams;
 	size_t nconnections;
 	struct sink_thread **threads; /* that stay or are new, and behind them those that go */
 	size_t nthreads, nstaying;
@@ -81,7 +79,6 @@ targets_destroy(struct targets *targets)
 		upstream_destroy(targets->connections[i].upstream);
 	resolver_destroy(targets->resolver);
 	free(targets->threads);
-	free(targets->upstreams);
 	free(targets->connections);
 	free(targets);
 }
@@ -223,8 +220,6 @@ gather_connections(struct targets_change *change)
 				upstream, stays ? TARGETS_GO_ON : TARGETS_STOP
 			};
 	}
-	for (size_t i = 0; i < change->nconnections; i++)
-		change->upstreams[i] = change->connections[i].upstream;
 }
 
 static size_t
@@ -249,10 +244,9 @@ change_create(struct targets *targets, struct router_policy *policy)
 	change->policy = policy;
 	change->connections =
 	    calloc(n + targets->nconnections, sizeof change->connections[0]);
-	change->upstreams = calloc(n + targets->nconnections, sizeof(struct upstream *));
 	change->over = calloc(targets->nconnections + 1, sizeof(struct upstream *));
 	change->threads = calloc(n + targets->nthreads, sizeof(struct sink_thread *));
-	if (change->connections != NULL && change->upstreams != NULL && change->over != NULL &&
+	if (change->connections != NULL && change->over != NULL &&
 	    change->threads != NULL)
 		return change;
 	targets_abandon(change);
@@ -284,7 +278,6 @@ static void
 change_free(struct targets_change *change)
 {
 	free(change->connections);
-	free(change->upstreams);
 	free(change->over);
 	free(change->threads);
 	free(change);
@@ -319,19 +312,16 @@ targets_apply(struct targets_change *change)
 {
 	struct targets *targets = change->targets;
 	struct connection *connections = targets->connections;
-	struct upstream **upstreams = targets->upstreams;
 	struct sink_thread **threads = targets->threads;
 
 	gather_threads(change);
 	gather_connections(change);
 	set_limits(change->policy);
 	targets->connections = change->connections;
-	targets->upstreams = change->upstreams;
 	targets->nconnections = change->nconnections;
 	targets->threads = change->threads;
 	targets->nthreads = change->nstaying;
 	change->connections = connections;
-	change->upstreams = upstreams;
 	change->threads = threads; /* that array is not needed any more, but for its memory */
 }
 
@@ -353,10 +343,10 @@ targets_count_upstreams(const struct targets *targets)
 	return targets->nconnections;
 }
 
-struct upstream *const *
-targets_upstreams(const struct targets *targets)
+struct upstream *
+targets_upstream(const struct targets *targets, size_t i)
 {
-	return targets->upstreams;
+	return targets->connections[i].upstream;
 }
 
 enum targets_wish

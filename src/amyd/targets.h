@@ -37,14 +37,14 @@ struct targets_change *targets_prepare(struct targets *targets,
 void targets_abandon(struct targets_change *change);
 
 /*
- * While no handler runs. What targets_upstreams() and the next two tell is of the new ones
+ * While no handler runs. What the next three tell is of the new ones
  * from now on: connections that are not started yet, and those that their handlers are to
  * stop when what waits for them has gone. These are not freed before the next change.
  */
 void targets_apply(struct targets_change *change);
 
 size_t targets_count_upstreams(const struct targets *targets);
-struct upstream *const *targets_upstreams(const struct targets *targets);
+struct upstream *targets_upstream(const struct targets *targets, size_t i);
 
 enum targets_wish {
 	TARGETS_GO_ON,
