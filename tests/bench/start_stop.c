@@ -10,9 +10,9 @@
  * command is sent SIGTERM, and its end waited for, which must be with 0. What the clients have
  * heard meanwhile they read then.
  *
- * Prints one line: microseconds from before fork(2) to the file, and to the answer; kilobytes
- * resident, before the first client; microseconds from SIGTERM to the end; and how many clients
- * were not told goodbye, or not in a whole line.
+ * Prints one line: microseconds from before execve(2) to the file, and to the answer; kilobytes
+ * resident then; microseconds from SIGTERM to the end; and how many clients were not told goodbye,
+ * or not in a whole line.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -58,9 +59,22 @@ give_up(const char *why)
 	exit(1);
 }
 
+/* The time of the execve(2), which the child writes there before it. */
+static int64_t *
+open_begun(void)
+{
+	int64_t *begun = mmap(NULL, sizeof *begun, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (begun == MAP_FAILED)
+		die("mmap");
+	*begun = now_us();
+	return begun;
+}
+
 /* However this program ends, the command does, too. */
 static pid_t
-start(char **command)
+start(char **command, int64_t *begun)
 {
 	pid_t pid = fork();
 
@@ -68,6 +82,7 @@ start(char **command)
 		die("fork");
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		*begun = now_us();
 		execvp(command[0], command);
 		perror(command[0]);
 		_exit(127);
@@ -185,21 +200,20 @@ count_without_goodbye(const int *clients, unsigned n)
 static void
 measure(unsigned nclients, const char *path, char **command)
 {
-	int64_t begun, ready, answered, told, over;
+	int64_t *begun = open_begun(), ready, answered, told, over;
 	char port[PORT_BYTES];
 	unsigned long kb;
 	int *clients;
 	pid_t pid;
 
 	unlink(path);
-	begun = now_us();
-	pid = start(command);
-	wait_for_file(pid, path, begun);
+	pid = start(command, begun);
+	wait_for_file(pid, path, *begun);
 	ready = now_us();
 	read_port(path, port);
-	kb = resident_kb(pid);
 	close(come(port));
 	answered = now_us();
+	kb = resident_kb(pid);
 	clients = bring_clients(port, nclients);
 	told = now_us();
 	kill(pid, SIGTERM);
@@ -207,7 +221,7 @@ measure(unsigned nclients, const char *path, char **command)
 	over = now_us();
 	printf("start_us=%" PRId64 " answer_us=%" PRId64 " resident_kb=%lu stop_us=%" PRId64
 	       " missed=%u\n",
-	       ready - begun, answered - begun, kb, over - told,
+	       ready - *begun, answered - *begun, kb, over - told,
 	       count_without_goodbye(clients, nclients));
 	free(clients);
 }
