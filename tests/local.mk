@@ -17,8 +17,8 @@ LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver
 SH_LOG_DRIVER = $(LOG_DRIVER)
 SH_LOG_COMPILER = $(SHELL)
 
-# Unit tests share harness.c. Those that make calls fail are linked with faults.c, too,
-# whose functions stand in for the system's, also in the objects of the library.
+# Unit tests share harness.c. Those that make calls fail are linked so that the functions of
+# faults.c stand in for the system's, also in the objects of the library.
 
 libamy_unit_tests = \
 	%D%/check_core \
@@ -111,12 +111,15 @@ libamy_tree_tests = \
 	%D%/kqueue_macos.sh \
 	%D%/outside.sh
 
-unit_cppflags = $(AM_CPPFLAGS) $(KERNEL_CPPFLAGS) -I$(srcdir)/src/libamy
-unit_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
-libamy_unit_ldadd = %D%/libharness.la libamy-private.la $(CHECK_LIBS)
+unit_cppflags = $(AM_CPPFLAGS) $(CHECK_CFLAGS) $(KERNEL_CPPFLAGS) -I$(srcdir)/src/libamy
+libamy_unit_ldadd = %D%/libharness.a $(private_archive) $(KERNEL_LIBS) $(CHECK_LIBS)
 amyd_unit_cppflags = $(unit_cppflags) -I$(srcdir)/src/amyd
-amyd_unit_ldadd = %D%/libharness.la libamyd.la libamy-private.la $(CHECK_LIBS) $(CONFUSE_LIBS) $(PCRE2_LIBS)
-faults_ldflags = $(AM_LDFLAGS) \
+amyd_unit_ldadd = %D%/libharness.a libamyd.a $(private_archive) $(KERNEL_LIBS) $(CHECK_LIBS) \
+	$(CONFUSE_LIBS) $(PCRE2_LIBS)
+
+# Without libtool, which takes ten times as long as the linker, and has nothing to do here.
+unit_link = $(CCLD) $(AM_CFLAGS) $(CFLAGS) $(AM_LDFLAGS) $(LDFLAGS) -o $@
+faults_link = $(unit_link) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=aligned_alloc \
 	-Wl,--wrap=strdup -Wl,--wrap=strndup \
 	-Wl,--wrap=kqueue -Wl,--wrap=kevent \
@@ -126,7 +129,7 @@ faults_ldflags = $(AM_LDFLAGS) \
 	-Wl,--wrap=recvmsg -Wl,--wrap=recvmmsg -Wl,--wrap=sendmsg -Wl,--wrap=sendmmsg
 
 if HAVE_CHECK
-check_LTLIBRARIES += %D%/libharness.la
+check_LIBRARIES += %D%/libharness.a
 check_PROGRAMS += $(libamy_unit_tests) $(amyd_unit_tests) $(amybench_unit_tests)
 TESTS += $(libamy_unit_tests) $(amyd_unit_tests) $(amybench_unit_tests)
 endif
@@ -140,137 +143,105 @@ EXTRA_DIST += %D%/coverage.sh
 coverage:
 	+$(AM_V_at)$(AM_TESTS_ENVIRONMENT) MAKE='$(MAKE)' $(SHELL) $(srcdir)/%D%/coverage.sh $(libamy_unit_tests)
 
-%C%_libharness_la_SOURCES = %D%/harness.c %D%/harness.h
-%C%_libharness_la_CPPFLAGS = $(AM_CPPFLAGS) $(KERNEL_CPPFLAGS)
-%C%_libharness_la_CFLAGS = $(unit_cflags)
+%C%_libharness_a_SOURCES = %D%/harness.c %D%/harness.h %D%/faults.c %D%/faults.h \
+	%D%/conf_file.h %D%/two_handlers.h
+%C%_libharness_a_CPPFLAGS = $(unit_cppflags)
 
-%C%_check_core_SOURCES = %D%/check_core.c %D%/faults.c %D%/faults.h
 %C%_check_core_CPPFLAGS = $(unit_cppflags)
-%C%_check_core_CFLAGS = $(unit_cflags)
 %C%_check_core_LDADD = $(libamy_unit_ldadd)
-%C%_check_core_LDFLAGS = $(faults_ldflags)
+%C%_check_core_LINK = $(faults_link)
 
-%C%_check_agenda_SOURCES = %D%/check_agenda.c %D%/faults.c %D%/faults.h
 %C%_check_agenda_CPPFLAGS = $(unit_cppflags)
-%C%_check_agenda_CFLAGS = $(unit_cflags)
 %C%_check_agenda_LDADD = $(libamy_unit_ldadd)
-%C%_check_agenda_LDFLAGS = $(faults_ldflags)
+%C%_check_agenda_LINK = $(faults_link)
 
-%C%_check_soft_SOURCES = %D%/check_soft.c %D%/faults.c %D%/faults.h
 %C%_check_soft_CPPFLAGS = $(unit_cppflags)
-%C%_check_soft_CFLAGS = $(unit_cflags)
 %C%_check_soft_LDADD = $(libamy_unit_ldadd)
-%C%_check_soft_LDFLAGS = $(faults_ldflags)
+%C%_check_soft_LINK = $(faults_link)
 
-%C%_check_echo_threads_SOURCES = %D%/check_echo_threads.c
 %C%_check_echo_threads_CPPFLAGS = $(unit_cppflags)
-%C%_check_echo_threads_CFLAGS = $(unit_cflags)
 %C%_check_echo_threads_LDADD = $(libamy_unit_ldadd)
+%C%_check_echo_threads_LINK = $(unit_link)
 
-%C%_check_no_allocation_SOURCES = %D%/check_no_allocation.c %D%/faults.c %D%/faults.h
 %C%_check_no_allocation_CPPFLAGS = $(unit_cppflags)
-%C%_check_no_allocation_CFLAGS = $(unit_cflags)
 %C%_check_no_allocation_LDADD = $(libamy_unit_ldadd)
-%C%_check_no_allocation_LDFLAGS = $(faults_ldflags)
+%C%_check_no_allocation_LINK = $(faults_link)
 
-%C%_check_poller_SOURCES = %D%/check_poller.c
 %C%_check_poller_CPPFLAGS = $(unit_cppflags)
-%C%_check_poller_CFLAGS = $(unit_cflags)
 %C%_check_poller_LDADD = $(libamy_unit_ldadd)
+%C%_check_poller_LINK = $(unit_link)
 
-%C%_check_poller_stress_SOURCES = %D%/check_poller_stress.c
 %C%_check_poller_stress_CPPFLAGS = $(unit_cppflags)
-%C%_check_poller_stress_CFLAGS = $(unit_cflags)
 %C%_check_poller_stress_LDADD = $(libamy_unit_ldadd)
+%C%_check_poller_stress_LINK = $(unit_link)
 
-%C%_check_wait_set_SOURCES = %D%/check_wait_set.c %D%/faults.c %D%/faults.h
 %C%_check_wait_set_CPPFLAGS = $(unit_cppflags)
-%C%_check_wait_set_CFLAGS = $(unit_cflags)
 %C%_check_wait_set_LDADD = $(libamy_unit_ldadd)
-%C%_check_wait_set_LDFLAGS = $(faults_ldflags)
+%C%_check_wait_set_LINK = $(faults_link)
 
-%C%_check_channel_SOURCES = %D%/check_channel.c %D%/faults.c %D%/faults.h
 %C%_check_channel_CPPFLAGS = $(unit_cppflags)
-%C%_check_channel_CFLAGS = $(unit_cflags)
 %C%_check_channel_LDADD = $(libamy_unit_ldadd)
-%C%_check_channel_LDFLAGS = $(faults_ldflags)
+%C%_check_channel_LINK = $(faults_link)
 
 # The same again with what is portable of libamy: these objects come before the library's.
-%C%_check_channel_portable_SOURCES = $(%C%_check_channel_SOURCES) \
+%C%_check_channel_portable_SOURCES = %D%/check_channel.c \
 	src/libamy/channel.c src/libamy/notice_pipe.c
 %C%_check_channel_portable_CPPFLAGS = $(unit_cppflags) -DAMY_PORTABLE
-%C%_check_channel_portable_CFLAGS = $(unit_cflags)
 %C%_check_channel_portable_LDADD = $(libamy_unit_ldadd)
-%C%_check_channel_portable_LDFLAGS = $(faults_ldflags)
+%C%_check_channel_portable_LINK = $(faults_link)
 
-# The kernel of kqueue(2) over a stand-in for that, whatever the library uses here.
-%C%_check_kqueue_SOURCES = %D%/check_kqueue.c %D%/faults.c %D%/faults.h \
+# The kernel of kqueue(2) over a stand-in for that, whatever the library uses here; so faults.c is
+# compiled for it, too.
+%C%_check_kqueue_SOURCES = %D%/check_kqueue.c %D%/faults.c \
 	%D%/kqueue/recorder.c %D%/kqueue/recorder.h %D%/kqueue/sys/event.h \
 	src/libamy/kernel_kqueue.c src/libamy/kernel_kqueue.h \
 	src/libamy/kqueue_changes.c src/libamy/kqueue_changes.h \
 	src/libamy/kqueue_table.c src/libamy/kqueue_table.h
 %C%_check_kqueue_CPPFLAGS = $(AM_CPPFLAGS) -DAMY_KERNEL_KQUEUE -I$(srcdir)/%D%/kqueue \
 	-I$(srcdir)/%D% -I$(srcdir)/src/libamy
-%C%_check_kqueue_CFLAGS = $(unit_cflags)
-%C%_check_kqueue_LDADD = %D%/libharness.la $(CHECK_LIBS)
-%C%_check_kqueue_LDFLAGS = $(faults_ldflags)
+%C%_check_kqueue_LDADD = %D%/libharness.a $(CHECK_LIBS)
+%C%_check_kqueue_LINK = $(faults_link)
 
-%C%_check_signals_SOURCES = %D%/check_signals.c %D%/faults.c %D%/faults.h
 %C%_check_signals_CPPFLAGS = $(unit_cppflags)
-%C%_check_signals_CFLAGS = $(unit_cflags)
 %C%_check_signals_LDADD = $(libamy_unit_ldadd)
-%C%_check_signals_LDFLAGS = $(faults_ldflags)
+%C%_check_signals_LINK = $(faults_link)
 
-%C%_check_signals_kqueue_SOURCES = %D%/check_signals_kqueue.c %D%/faults.c %D%/faults.h \
+%C%_check_signals_kqueue_SOURCES = %D%/check_signals_kqueue.c %D%/faults.c \
 	%D%/kqueue/recorder.c %D%/kqueue/recorder.h %D%/kqueue/sys/event.h \
 	src/libamy/signals_kqueue.c
 %C%_check_signals_kqueue_CPPFLAGS = $(%C%_check_kqueue_CPPFLAGS) -DAMY_PORTABLE
-%C%_check_signals_kqueue_CFLAGS = $(unit_cflags)
-%C%_check_signals_kqueue_LDADD = %D%/libharness.la $(CHECK_LIBS)
-%C%_check_signals_kqueue_LDFLAGS = $(faults_ldflags)
+%C%_check_signals_kqueue_LDADD = %D%/libharness.a $(CHECK_LIBS)
+%C%_check_signals_kqueue_LINK = $(faults_link)
 
-%C%_check_datagrams_SOURCES = %D%/check_datagrams.c %D%/faults.c %D%/faults.h
 %C%_check_datagrams_CPPFLAGS = $(unit_cppflags)
-%C%_check_datagrams_CFLAGS = $(unit_cflags)
 %C%_check_datagrams_LDADD = $(libamy_unit_ldadd)
-%C%_check_datagrams_LDFLAGS = $(faults_ldflags)
+%C%_check_datagrams_LINK = $(faults_link)
 
-%C%_check_datagrams_portable_SOURCES = $(%C%_check_datagrams_SOURCES) \
+%C%_check_datagrams_portable_SOURCES = %D%/check_datagrams.c \
 	src/libamy/datagrams.c src/libamy/messages_loop.c
 %C%_check_datagrams_portable_CPPFLAGS = $(unit_cppflags) -DAMY_PORTABLE
-%C%_check_datagrams_portable_CFLAGS = $(unit_cflags)
 %C%_check_datagrams_portable_LDADD = $(libamy_unit_ldadd)
-%C%_check_datagrams_portable_LDFLAGS = $(faults_ldflags)
+%C%_check_datagrams_portable_LINK = $(faults_link)
 
-%C%_check_frame_reader_SOURCES = %D%/check_frame_reader.c %D%/faults.c %D%/faults.h
 %C%_check_frame_reader_CPPFLAGS = $(unit_cppflags)
-%C%_check_frame_reader_CFLAGS = $(unit_cflags)
 %C%_check_frame_reader_LDADD = $(libamy_unit_ldadd)
-%C%_check_frame_reader_LDFLAGS = $(faults_ldflags)
+%C%_check_frame_reader_LINK = $(faults_link)
 
-%C%_check_frame_writer_SOURCES = %D%/check_frame_writer.c %D%/faults.c %D%/faults.h
 %C%_check_frame_writer_CPPFLAGS = $(unit_cppflags)
-%C%_check_frame_writer_CFLAGS = $(unit_cflags)
 %C%_check_frame_writer_LDADD = $(libamy_unit_ldadd)
-%C%_check_frame_writer_LDFLAGS = $(faults_ldflags)
+%C%_check_frame_writer_LINK = $(faults_link)
 
-%C%_check_line_reader_SOURCES = %D%/check_line_reader.c %D%/faults.c %D%/faults.h
 %C%_check_line_reader_CPPFLAGS = $(unit_cppflags)
-%C%_check_line_reader_CFLAGS = $(unit_cflags)
 %C%_check_line_reader_LDADD = $(libamy_unit_ldadd)
-%C%_check_line_reader_LDFLAGS = $(faults_ldflags)
+%C%_check_line_reader_LINK = $(faults_link)
 
-%C%_check_line_writer_SOURCES = %D%/check_line_writer.c %D%/faults.c %D%/faults.h
 %C%_check_line_writer_CPPFLAGS = $(unit_cppflags)
-%C%_check_line_writer_CFLAGS = $(unit_cflags)
 %C%_check_line_writer_LDADD = $(libamy_unit_ldadd)
-%C%_check_line_writer_LDFLAGS = $(faults_ldflags)
+%C%_check_line_writer_LINK = $(faults_link)
 
-%C%_check_faults_SOURCES = %D%/check_faults.c %D%/faults.c %D%/faults.h
 %C%_check_faults_CPPFLAGS = $(unit_cppflags)
-%C%_check_faults_CFLAGS = $(unit_cflags)
 %C%_check_faults_LDADD = $(libamy_unit_ldadd)
-%C%_check_faults_LDFLAGS = $(faults_ldflags)
+%C%_check_faults_LINK = $(faults_link)
 
 # End-to-end tests: the daemon, and real netcats. What they share: lib.sh, and peer, a client
 # that does what no netcat can be made to do.
@@ -318,9 +289,9 @@ dist_check_SCRIPTS += $(e2e_tests)
 TESTS += $(e2e_tests)
 EXTRA_DIST += %D%/lib.sh
 
-%C%_peer_SOURCES = %D%/peer.c
-%C%_reloads_SOURCES = %D%/reloads.c
-%C%_storm_SOURCES = %D%/storm.c
+%C%_peer_LINK = $(unit_link)
+%C%_reloads_LINK = $(unit_link)
+%C%_storm_LINK = $(unit_link)
 
 # Checks of the tree: what the documents say is so.
 
@@ -348,319 +319,227 @@ dist_check_SCRIPTS += %D%/model.sh
 TESTS += %D%/model.sh
 EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 
-%C%_check_subject_SOURCES = %D%/check_subject.c
 %C%_check_subject_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_subject_CFLAGS = $(unit_cflags)
 %C%_check_subject_LDADD = $(amyd_unit_ldadd)
+%C%_check_subject_LINK = $(unit_link)
 
-%C%_check_protocol_SOURCES = %D%/check_protocol.c
 %C%_check_protocol_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_protocol_CFLAGS = $(unit_cflags)
 %C%_check_protocol_LDADD = $(amyd_unit_ldadd)
+%C%_check_protocol_LINK = $(unit_link)
 
-%C%_check_units_SOURCES = %D%/check_units.c
 %C%_check_units_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_units_CFLAGS = $(unit_cflags)
 %C%_check_units_LDADD = $(amyd_unit_ldadd)
+%C%_check_units_LINK = $(unit_link)
 
-%C%_check_batch_SOURCES = %D%/check_batch.c %D%/faults.c %D%/faults.h
 %C%_check_batch_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_batch_CFLAGS = $(unit_cflags)
 %C%_check_batch_LDADD = $(amyd_unit_ldadd)
-%C%_check_batch_LDFLAGS = $(faults_ldflags)
+%C%_check_batch_LINK = $(faults_link)
 
-%C%_check_packet_SOURCES = %D%/check_packet.c %D%/faults.c %D%/faults.h
 %C%_check_packet_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_packet_CFLAGS = $(unit_cflags)
 %C%_check_packet_LDADD = $(amyd_unit_ldadd)
-%C%_check_packet_LDFLAGS = $(faults_ldflags)
+%C%_check_packet_LINK = $(faults_link)
 
-%C%_check_lines_SOURCES = %D%/check_lines.c
 %C%_check_lines_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_lines_CFLAGS = $(unit_cflags)
 %C%_check_lines_LDADD = $(amyd_unit_ldadd)
+%C%_check_lines_LINK = $(unit_link)
 
-%C%_check_lease_SOURCES = %D%/check_lease.c %D%/faults.c %D%/faults.h
 %C%_check_lease_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_lease_CFLAGS = $(unit_cflags)
 %C%_check_lease_LDADD = $(amyd_unit_ldadd)
-%C%_check_lease_LDFLAGS = $(faults_ldflags)
+%C%_check_lease_LINK = $(faults_link)
 
-%C%_check_address_SOURCES = %D%/check_address.c
 %C%_check_address_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_address_CFLAGS = $(unit_cflags)
 %C%_check_address_LDADD = $(amyd_unit_ldadd)
+%C%_check_address_LINK = $(unit_link)
 
-%C%_check_conf_SOURCES = %D%/check_conf.c %D%/faults.c %D%/faults.h
 %C%_check_conf_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_conf_CFLAGS = $(unit_cflags)
 %C%_check_conf_LDADD = $(amyd_unit_ldadd)
-%C%_check_conf_LDFLAGS = $(faults_ldflags)
+%C%_check_conf_LINK = $(faults_link)
 
-%C%_check_conf_diff_SOURCES = %D%/check_conf_diff.c %D%/conf_file.h %D%/faults.c %D%/faults.h
 %C%_check_conf_diff_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_conf_diff_CFLAGS = $(unit_cflags)
 %C%_check_conf_diff_LDADD = $(amyd_unit_ldadd)
-%C%_check_conf_diff_LDFLAGS = $(faults_ldflags)
+%C%_check_conf_diff_LINK = $(faults_link)
 
-%C%_check_standstill_SOURCES = %D%/check_standstill.c
 %C%_check_standstill_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_standstill_CFLAGS = $(unit_cflags)
 %C%_check_standstill_LDADD = $(amyd_unit_ldadd)
+%C%_check_standstill_LINK = $(unit_link)
 
-%C%_check_targets_SOURCES = %D%/check_targets.c %D%/conf_file.h %D%/faults.c %D%/faults.h
 %C%_check_targets_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_targets_CFLAGS = $(unit_cflags)
 %C%_check_targets_LDADD = $(amyd_unit_ldadd)
-%C%_check_targets_LDFLAGS = $(faults_ldflags) -Wl,--wrap=pthread_create
+%C%_check_targets_LINK = $(faults_link) -Wl,--wrap=pthread_create
 
-%C%_check_reload_SOURCES = %D%/check_reload.c %D%/faults.c %D%/faults.h
 %C%_check_reload_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_reload_CFLAGS = $(unit_cflags)
 %C%_check_reload_LDADD = $(amyd_unit_ldadd)
-%C%_check_reload_LDFLAGS = $(faults_ldflags)
+%C%_check_reload_LINK = $(faults_link)
 
-%C%_check_listener_SOURCES = %D%/check_listener.c %D%/conf_file.h %D%/faults.c %D%/faults.h
 %C%_check_listener_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_listener_CFLAGS = $(unit_cflags)
 %C%_check_listener_LDADD = $(amyd_unit_ldadd)
-%C%_check_listener_LDFLAGS = $(faults_ldflags)
+%C%_check_listener_LINK = $(faults_link)
 
-%C%_check_table_SOURCES = %D%/check_table.c %D%/faults.c %D%/faults.h
 %C%_check_table_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_table_CFLAGS = $(unit_cflags)
 %C%_check_table_LDADD = $(amyd_unit_ldadd)
-%C%_check_table_LDFLAGS = $(faults_ldflags)
+%C%_check_table_LINK = $(faults_link)
 
-%C%_check_hash_SOURCES = %D%/check_hash.c
 %C%_check_hash_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_hash_CFLAGS = $(unit_cflags)
 %C%_check_hash_LDADD = $(amyd_unit_ldadd)
+%C%_check_hash_LINK = $(unit_link)
 
-%C%_check_subscriptions_SOURCES = %D%/check_subscriptions.c %D%/faults.c %D%/faults.h
 %C%_check_subscriptions_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_subscriptions_CFLAGS = $(unit_cflags)
 %C%_check_subscriptions_LDADD = $(amyd_unit_ldadd)
-%C%_check_subscriptions_LDFLAGS = $(faults_ldflags)
+%C%_check_subscriptions_LINK = $(faults_link)
 
-%C%_check_record_pipe_SOURCES = %D%/check_record_pipe.c
 %C%_check_record_pipe_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_record_pipe_CFLAGS = $(unit_cflags)
 %C%_check_record_pipe_LDADD = $(amyd_unit_ldadd)
+%C%_check_record_pipe_LINK = $(unit_link)
 
-%C%_check_inbox_SOURCES = %D%/check_inbox.c %D%/faults.c %D%/faults.h
 %C%_check_inbox_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_inbox_CFLAGS = $(unit_cflags)
 %C%_check_inbox_LDADD = $(amyd_unit_ldadd)
-%C%_check_inbox_LDFLAGS = $(faults_ldflags)
+%C%_check_inbox_LINK = $(faults_link)
 
-%C%_check_router_SOURCES = %D%/check_router.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
 %C%_check_router_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_router_CFLAGS = $(unit_cflags)
 %C%_check_router_LDADD = $(amyd_unit_ldadd)
-%C%_check_router_LDFLAGS = $(faults_ldflags)
+%C%_check_router_LINK = $(faults_link)
 
-%C%_check_session_SOURCES = %D%/check_session.c %D%/faults.c %D%/faults.h
 %C%_check_session_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_session_CFLAGS = $(unit_cflags)
 %C%_check_session_LDADD = $(amyd_unit_ldadd)
-%C%_check_session_LDFLAGS = $(faults_ldflags)
+%C%_check_session_LINK = $(faults_link)
 
-%C%_check_log_SOURCES = %D%/check_log.c
 %C%_check_log_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_log_CFLAGS = $(unit_cflags)
 %C%_check_log_LDADD = $(amyd_unit_ldadd)
-%C%_check_log_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=monotonic_now_ms
+%C%_check_log_LINK = $(unit_link) -Wl,--wrap=monotonic_now_ms
 
-%C%_check_alike_SOURCES = %D%/check_alike.c
 %C%_check_alike_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_alike_CFLAGS = $(unit_cflags)
 %C%_check_alike_LDADD = $(amyd_unit_ldadd)
+%C%_check_alike_LINK = $(unit_link)
 
-%C%_check_heartbeat_SOURCES = %D%/check_heartbeat.c
 %C%_check_heartbeat_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_heartbeat_CFLAGS = $(unit_cflags)
 %C%_check_heartbeat_LDADD = $(amyd_unit_ldadd)
+%C%_check_heartbeat_LINK = $(unit_link)
 
-%C%_check_supervision_SOURCES = %D%/check_supervision.c
 %C%_check_supervision_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_supervision_CFLAGS = $(unit_cflags)
 %C%_check_supervision_LDADD = $(amyd_unit_ldadd)
-%C%_check_supervision_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=monotonic_now_ms
+%C%_check_supervision_LINK = $(unit_link) -Wl,--wrap=monotonic_now_ms
 
-%C%_check_activation_SOURCES = %D%/check_activation.c %D%/faults.c %D%/faults.h
 %C%_check_activation_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_activation_CFLAGS = $(unit_cflags)
 %C%_check_activation_LDADD = $(amyd_unit_ldadd)
-%C%_check_activation_LDFLAGS = $(faults_ldflags)
+%C%_check_activation_LINK = $(faults_link)
 
-%C%_check_notify_SOURCES = %D%/check_notify.c
 %C%_check_notify_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_notify_CFLAGS = $(unit_cflags)
 %C%_check_notify_LDADD = $(amyd_unit_ldadd)
+%C%_check_notify_LINK = $(unit_link)
 
-%C%_check_publication_SOURCES = %D%/check_publication.c %D%/faults.c %D%/faults.h
 %C%_check_publication_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_publication_CFLAGS = $(unit_cflags)
 %C%_check_publication_LDADD = $(amyd_unit_ldadd)
-%C%_check_publication_LDFLAGS = $(faults_ldflags)
+%C%_check_publication_LINK = $(faults_link)
 
-%C%_check_timers_SOURCES = %D%/check_timers.c %D%/faults.c %D%/faults.h
 %C%_check_timers_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_timers_CFLAGS = $(unit_cflags)
 %C%_check_timers_LDADD = $(amyd_unit_ldadd)
-%C%_check_timers_LDFLAGS = $(faults_ldflags)
+%C%_check_timers_LINK = $(faults_link)
 
-%C%_check_stats_SOURCES = %D%/check_stats.c
 %C%_check_stats_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_stats_CFLAGS = $(unit_cflags)
 %C%_check_stats_LDADD = $(amyd_unit_ldadd)
+%C%_check_stats_LINK = $(unit_link)
 
-%C%_check_regex_SOURCES = %D%/check_regex.c %D%/faults.c %D%/faults.h
 %C%_check_regex_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_regex_CFLAGS = $(unit_cflags)
 %C%_check_regex_LDADD = $(amyd_unit_ldadd)
-%C%_check_regex_LDFLAGS = $(faults_ldflags)
+%C%_check_regex_LINK = $(faults_link)
 
-%C%_check_rules_SOURCES = %D%/check_rules.c %D%/faults.c %D%/faults.h
 %C%_check_rules_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_rules_CFLAGS = $(unit_cflags)
 %C%_check_rules_LDADD = $(amyd_unit_ldadd)
-%C%_check_rules_LDFLAGS = $(faults_ldflags)
+%C%_check_rules_LINK = $(faults_link)
 
-%C%_check_history_SOURCES = %D%/check_history.c %D%/faults.c %D%/faults.h
 %C%_check_history_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_history_CFLAGS = $(unit_cflags)
 %C%_check_history_LDADD = $(amyd_unit_ldadd)
-%C%_check_history_LDFLAGS = $(faults_ldflags)
+%C%_check_history_LINK = $(faults_link)
 
-%C%_check_output_SOURCES = %D%/check_output.c %D%/faults.c %D%/faults.h
 %C%_check_output_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_output_CFLAGS = $(unit_cflags)
 %C%_check_output_LDADD = $(amyd_unit_ldadd)
-%C%_check_output_LDFLAGS = $(faults_ldflags)
+%C%_check_output_LINK = $(faults_link)
 
-%C%_check_clients_SOURCES = %D%/check_clients.c %D%/faults.c %D%/faults.h
 %C%_check_clients_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_clients_CFLAGS = $(unit_cflags)
 %C%_check_clients_LDADD = $(amyd_unit_ldadd)
-%C%_check_clients_LDFLAGS = $(faults_ldflags) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
+%C%_check_clients_LINK = $(faults_link) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
 
-%C%_check_requests_SOURCES = %D%/check_requests.c %D%/faults.c %D%/faults.h
 %C%_check_requests_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_requests_CFLAGS = $(unit_cflags)
 %C%_check_requests_LDADD = $(amyd_unit_ldadd)
-%C%_check_requests_LDFLAGS = $(faults_ldflags) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
+%C%_check_requests_LINK = $(faults_link) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
 
-%C%_check_sink_SOURCES = %D%/check_sink.c %D%/faults.c %D%/faults.h
 %C%_check_sink_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_sink_CFLAGS = $(unit_cflags)
 %C%_check_sink_LDADD = $(amyd_unit_ldadd)
-%C%_check_sink_LDFLAGS = $(faults_ldflags)
+%C%_check_sink_LINK = $(faults_link)
 
-%C%_check_sink_thread_SOURCES = %D%/check_sink_thread.c %D%/faults.c %D%/faults.h
 %C%_check_sink_thread_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_sink_thread_CFLAGS = $(unit_cflags)
 %C%_check_sink_thread_LDADD = $(amyd_unit_ldadd)
-%C%_check_sink_thread_LDFLAGS = $(faults_ldflags) -Wl,--wrap=pthread_create
+%C%_check_sink_thread_LINK = $(faults_link) -Wl,--wrap=pthread_create
 
-%C%_check_resolve_thread_SOURCES = %D%/check_resolve_thread.c %D%/faults.c %D%/faults.h
 %C%_check_resolve_thread_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_resolve_thread_CFLAGS = $(unit_cflags)
 %C%_check_resolve_thread_LDADD = $(amyd_unit_ldadd)
-%C%_check_resolve_thread_LDFLAGS = $(faults_ldflags) -Wl,--wrap=pthread_create
+%C%_check_resolve_thread_LINK = $(faults_link) -Wl,--wrap=pthread_create
 
-%C%_check_upstream_SOURCES = %D%/check_upstream.c %D%/faults.c %D%/faults.h
 %C%_check_upstream_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_upstream_CFLAGS = $(unit_cflags)
 %C%_check_upstream_LDADD = $(amyd_unit_ldadd)
-%C%_check_upstream_LDFLAGS = $(faults_ldflags)
+%C%_check_upstream_LINK = $(faults_link)
 
-%C%_check_view_SOURCES = %D%/check_view.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
 %C%_check_view_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_view_CFLAGS = $(unit_cflags)
 %C%_check_view_LDADD = $(amyd_unit_ldadd)
-%C%_check_view_LDFLAGS = $(faults_ldflags)
+%C%_check_view_LINK = $(faults_link)
 
-%C%_check_follow_SOURCES = %D%/check_follow.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
 %C%_check_follow_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_follow_CFLAGS = $(unit_cflags)
 %C%_check_follow_LDADD = $(amyd_unit_ldadd)
-%C%_check_follow_LDFLAGS = $(faults_ldflags)
+%C%_check_follow_LINK = $(faults_link)
 
-%C%_check_ask_SOURCES = %D%/check_ask.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
 %C%_check_ask_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_ask_CFLAGS = $(unit_cflags)
 %C%_check_ask_LDADD = $(amyd_unit_ldadd)
-%C%_check_ask_LDFLAGS = $(faults_ldflags)
+%C%_check_ask_LINK = $(faults_link)
 
 %C%_check_histogram_SOURCES = %D%/check_histogram.c src/amybench/histogram.c
 %C%_check_histogram_CPPFLAGS = $(unit_cppflags) -I$(srcdir)/src/amybench
-%C%_check_histogram_CFLAGS = $(unit_cflags)
-%C%_check_histogram_LDADD = %D%/libharness.la $(CHECK_LIBS)
+%C%_check_histogram_LDADD = %D%/libharness.a $(CHECK_LIBS)
+%C%_check_histogram_LINK = $(unit_link)
 
-%C%_check_memory_SOURCES = %D%/check_memory.c %D%/faults.c %D%/faults.h
 %C%_check_memory_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_memory_CFLAGS = $(unit_cflags)
 %C%_check_memory_LDADD = $(amyd_unit_ldadd)
-%C%_check_memory_LDFLAGS = $(faults_ldflags)
+%C%_check_memory_LINK = $(faults_link)
 
-%C%_check_rate_SOURCES = %D%/check_rate.c
 %C%_check_rate_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_rate_CFLAGS = $(unit_cflags)
 %C%_check_rate_LDADD = $(amyd_unit_ldadd)
+%C%_check_rate_LINK = $(unit_link)
 
-%C%_check_peers_SOURCES = %D%/check_peers.c %D%/faults.c %D%/faults.h
 %C%_check_peers_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_peers_CFLAGS = $(unit_cflags)
 %C%_check_peers_LDADD = $(amyd_unit_ldadd)
-%C%_check_peers_LDFLAGS = $(faults_ldflags) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
+%C%_check_peers_LINK = $(faults_link) -Wl,--wrap=hash_bytes -Wl,--wrap=hash_key_init
 
-%C%_check_watch_SOURCES = %D%/check_watch.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
 %C%_check_watch_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_watch_CFLAGS = $(unit_cflags)
 %C%_check_watch_LDADD = $(amyd_unit_ldadd)
-%C%_check_watch_LDFLAGS = $(faults_ldflags)
+%C%_check_watch_LINK = $(faults_link)
 
-%C%_check_bound_SOURCES = %D%/check_bound.c
 %C%_check_bound_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_bound_CFLAGS = $(unit_cflags)
 %C%_check_bound_LDADD = $(amyd_unit_ldadd)
+%C%_check_bound_LINK = $(unit_link)
 
-%C%_check_utf8_SOURCES = %D%/check_utf8.c
 %C%_check_utf8_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_utf8_CFLAGS = $(unit_cflags)
 %C%_check_utf8_LDADD = $(amyd_unit_ldadd)
+%C%_check_utf8_LINK = $(unit_link)
 
-%C%_check_load_SOURCES = %D%/check_load.c
 %C%_check_load_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_load_CFLAGS = $(unit_cflags)
 %C%_check_load_LDADD = $(amyd_unit_ldadd)
+%C%_check_load_LINK = $(unit_link)
 
-%C%_check_http_host_SOURCES = %D%/check_http_host.c
 %C%_check_http_host_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_http_host_CFLAGS = $(unit_cflags)
 %C%_check_http_host_LDADD = $(amyd_unit_ldadd)
+%C%_check_http_host_LINK = $(unit_link)
 
-%C%_check_metrics_SOURCES = %D%/check_metrics.c
 %C%_check_metrics_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_metrics_CFLAGS = $(unit_cflags)
 %C%_check_metrics_LDADD = $(amyd_unit_ldadd)
+%C%_check_metrics_LINK = $(unit_link)
 
-%C%_check_tallies_SOURCES = %D%/check_tallies.c %D%/faults.c %D%/faults.h
 %C%_check_tallies_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_tallies_CFLAGS = $(unit_cflags)
 %C%_check_tallies_LDADD = $(amyd_unit_ldadd)
-%C%_check_tallies_LDFLAGS = $(faults_ldflags)
+%C%_check_tallies_LINK = $(faults_link)
 
-%C%_check_busiest_SOURCES = %D%/check_busiest.c %D%/faults.c %D%/faults.h
 %C%_check_busiest_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_busiest_CFLAGS = $(unit_cflags)
 %C%_check_busiest_LDADD = $(amyd_unit_ldadd)
-%C%_check_busiest_LDFLAGS = $(faults_ldflags)
+%C%_check_busiest_LINK = $(faults_link)
 
-%C%_check_status_SOURCES = %D%/check_status.c %D%/two_handlers.h %D%/faults.c %D%/faults.h
 %C%_check_status_CPPFLAGS = $(amyd_unit_cppflags)
-%C%_check_status_CFLAGS = $(unit_cflags)
 %C%_check_status_LDADD = $(amyd_unit_ldadd)
-%C%_check_status_LDFLAGS = $(faults_ldflags)
+%C%_check_status_LINK = $(faults_link)

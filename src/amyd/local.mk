@@ -1,9 +1,9 @@
 # The daemon. All but main.c is in a library of its own, which the unit tests link.
 
 sbin_PROGRAMS += amyd
-noinst_LTLIBRARIES += libamyd.la
+noinst_LIBRARIES += libamyd.a
 
-libamyd_la_SOURCES = \
+libamyd_a_SOURCES = \
 	%D%/accept_thread.c %D%/accept_thread.h \
 	%D%/access.c %D%/access.h \
 	%D%/activation.c %D%/activation.h \
@@ -84,13 +84,13 @@ libamyd_la_SOURCES = \
 	%D%/watch.c %D%/watch.h \
 	%D%/web.c %D%/web.h
 if HAVE_MICROHTTPD
-libamyd_la_SOURCES += %D%/http_thread.c %D%/mhd.c %D%/mhd.h
+libamyd_a_SOURCES += %D%/http_thread.c %D%/mhd.c %D%/mhd.h
 else
-libamyd_la_SOURCES += %D%/http_none.c
+libamyd_a_SOURCES += %D%/http_none.c
 endif
-nodist_libamyd_la_SOURCES = %D%/status_page.c
-libamyd_la_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy -I$(srcdir)/%D%
-libamyd_la_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS) $(PCRE2_CFLAGS) $(MICROHTTPD_CFLAGS)
+nodist_libamyd_a_SOURCES = %D%/status_page.c
+libamyd_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy -I$(srcdir)/%D%
+libamyd_a_CFLAGS = $(AM_CFLAGS) $(CONFUSE_CFLAGS) $(PCRE2_CFLAGS) $(MICROHTTPD_CFLAGS)
 
 # The page that a browser is shown, as an array of its bytes.
 EXTRA_DIST += %D%/status_page.html
@@ -105,4 +105,4 @@ CLEANFILES += %D%/status_page.c
 
 amyd_SOURCES = %D%/main.c
 amyd_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)/src/libamy
-amyd_LDADD = libamyd.la libamy.la $(CONFUSE_LIBS) $(PCRE2_LIBS)
+amyd_LDADD = libamyd.a libamy.la $(CONFUSE_LIBS) $(PCRE2_LIBS)

@@ -1,5 +1,5 @@
 # The library. Its ABI: version-info is current:revision:age, as libtool counts them.
-# The unit tests link libamy-private.la, where nothing is hidden.
+# The unit tests link the archive in libamy-private.la, where nothing is hidden.
 
 noinst_LTLIBRARIES += libamy-private.la
 lib_LTLIBRARIES += libamy.la
@@ -30,6 +30,10 @@ libamy_private_la_SOURCES = \
 	%D%/word.h
 libamy_private_la_CPPFLAGS = $(AM_CPPFLAGS) $(KERNEL_CPPFLAGS) -I$(srcdir)/%D%
 libamy_private_la_LIBADD = $(KERNEL_LIBS)
+private_archive = $(objdir)/libamy-private.a
+
+$(private_archive): libamy-private.la
+	@:
 
 if KERNEL_KQUEUE
 libamy_private_la_SOURCES += \
