@@ -13,10 +13,12 @@ listen none  { address = "127.0.0.1:0"  max_subs = 0 }
 listen short { address = "127.0.0.1:0"  max_line = "20" }
 END
 
-# Of a failure the code, of SYNTAX the right form too: the rest is for people.
+# Of a failure the code, of SYNTAX the right form too: the rest is for people. And nothing of
+# the QUIT of answers().
 codes()
 {
-	sed -E '/-ERR SYNTAX/!s/^((#[^ ]+ )?(-ERR|! BYE) [A-Z]+).*/\1/'
+	sed -E '/^#z \+OK bye$/d
+		/-ERR SYNTAX/!s/^((#[^ ]+ )?(-ERR|! BYE) [A-Z]+).*/\1/'
 }
 
 # answers LISTENER NAME INPUT EXPECTED: with printf's escapes (\0ooo); a LF ends the input.
@@ -27,7 +29,7 @@ answers()
 	printf '%b\n#z QUIT\n' "$3" >"$work/in"
 	printf '%b\n' "$4" >"$work/expected"
 	[ -n "$4" ] || : >"$work/expected"
-	talk openbsd 127.0.0.1 "$(port "$1")" <"$work/in" | sed '/^#z +OK bye$/d' | codes >"$work/out"
+	talk openbsd 127.0.0.1 "$(port "$1")" <"$work/in" | codes >"$work/out"
 	same "$2" "$work/expected" "$work/out"
 }
 

@@ -358,7 +358,7 @@ killed()
 
 is_awake()
 {
-	! grep -q '^State:[[:space:]]*T' "/proc/$1/status"
+	[ "$(state_of "$1")" != T ]
 }
 
 for handlers in 1 2; do

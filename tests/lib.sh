@@ -33,6 +33,7 @@ unset JOURNAL_STREAM
 
 : "${top_builddir:=.}" "${top_srcdir:=.}" "${SANITIZER:=no}" "${KERNEL:=epoll}"
 peer=$top_builddir/tests/peer
+waiter=$top_builddir/tests/waiter
 kinds="openbsd traditional ncat socat"
 
 # Where libtool has put a script in front of a program, what is behind it starts ten times as fast.
@@ -196,6 +197,9 @@ unlike()
 
 # ---- Waiting -------------------------------------------------------------------------
 
+# A process costs so much on some machines that most of the time would go into looking and
+# sleeping. So waiter(1) looks at files, and a "sleep" is reading from a FIFO that it writes to.
+
 # Generous, for slow builds on busy machines; nothing passes for having been quick.
 max_polls=1200
 
@@ -203,22 +207,53 @@ wait_until()
 {
 	local polls=0
 
+	case $1 in
+	has_lines | file_has)
+		"$waiter" "$@" && return
+		echo "# waited in vain for: $*"
+		return 1
+		;;
+	esac
 	until "$@"; do
 		polls=$((polls + 1))
 		if [ "$polls" -ge "$max_polls" ]; then
 			echo "# waited in vain for: $*"
 			return 1
-		elif [ "$polls" -lt 20 ]; then
-			sleep 0.01
-		else
-			sleep 0.05
 		fi
+		sleep_briefly "$polls"
+	done
+}
+
+# sleep_briefly POLLS: 10 ms, and later on 50 ms
+sleep_briefly()
+{
+	local tick ticks=5
+
+	[ "$1" -ge 20 ] || ticks=1
+	if [ ! -e "$work/ticks" ]; then
+		mkfifo "$work/ticks"
+		"$waiter" ticks "$work/ticks" </dev/null >/dev/null 2>&1 &
+		children="$children $!"
+	fi
+	while [ "$ticks" -gt 0 ]; do
+		read -r tick <"$work/ticks"
+		ticks=$((ticks - 1))
 	done
 }
 
 not()
 {
 	! "$@"
+}
+
+# state_of PID: as ps(1) shows it; nothing if there is no such process
+state_of()
+{
+	local stat
+
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return
+	stat=${stat##*) } # state, parent, ...; in front of it there is its name
+	echo "${stat%% *}"
 }
 
 # A child of ours. Numbers come again: where it is over, another process may have its own by now,
@@ -228,17 +263,12 @@ is_running()
 	local stat
 
 	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-	stat=${stat##*) } # state, parent, ...; in front of it there is its name
+	stat=${stat##*) }
 	case $stat in
 	[ZX]*) return 1 ;;
 	?" $$ "*) return 0 ;;
 	esac
 	return 1
-}
-
-is_asleep()
-{
-	grep -q '^State:[[:space:]]*S' "/proc/$1/status" 2>/dev/null
 }
 
 # has_lines FILE N: at least so many
@@ -256,10 +286,16 @@ file_has()
 # Collect a process; its status is in $status. 1: it is not over.
 wait_for_end()
 {
-	local pid rest=""
-
 	status=none
 	wait_until not is_running "$1" || return 1
+	collect "$1"
+}
+
+# The same of one that is sure to end.
+collect()
+{
+	local pid rest=""
+
 	wait "$1"
 	status=$?
 	for pid in $children; do
@@ -281,7 +317,7 @@ has_ports_or_is_over()
 # Start it without waiting: $daemon is its process.
 launch_daemon()
 {
-	rm -f "$work/ports"
+	[ ! -e "$work/ports" ] || rm "$work/ports"
 	# shellcheck disable=SC2086
 	$daemon_prefix "$amyd" -l stderr -c "$work/conf" -p "$work/ports" "$@" \
 	    </dev/null >"$work/stdout" 2>"$work/log" &
@@ -317,7 +353,14 @@ start_default_daemon()
 
 port()
 {
-	sed -n "s/^$1 [^ ]* \([0-9]*\)$/\1/p" "$work/ports" | head -n 1
+	local name address number
+
+	while read -r name address number; do
+		if [ "$name" = "$1" ] && [ -n "$number" ]; then
+			echo "$number"
+			return
+		fi
+	done <"$work/ports"
 }
 
 sanitizer_report='(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:'
@@ -516,7 +559,7 @@ connect()
 	local name=$1 pid holder
 
 	shift
-	rm -f "$work/$name.in" "$work/$name.out" "$work/$name.err"
+	[ ! -e "$work/$name.in" ] || rm -f "$work/$name.in" "$work/$name.out" "$work/$name.err"
 	mkfifo "$work/$name.in"
 	{
 		sleep 3600 >/dev/null 2>&1 &
@@ -558,7 +601,7 @@ hang_up()
 
 	eval "holder=\$holder_$1"
 	is_running "$holder" && kill "$holder" 2>/dev/null
-	wait_for_end "$holder" 2>/dev/null
+	collect "$holder" 2>/dev/null
 }
 
 # It says QUIT. When this returns, the daemon has forgotten it: only then it ends the

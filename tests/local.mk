@@ -283,8 +283,7 @@ e2e_tests = \
 	%D%/e2e_browser.sh \
 	%D%/e2e_amybench.sh
 
-check_PROGRAMS += %D%/peer
-check_PROGRAMS += %D%/storm %D%/reloads
+check_PROGRAMS += %D%/peer %D%/storm %D%/reloads %D%/waiter
 dist_check_SCRIPTS += $(e2e_tests)
 TESTS += $(e2e_tests)
 EXTRA_DIST += %D%/lib.sh
@@ -292,6 +291,7 @@ EXTRA_DIST += %D%/lib.sh
 %C%_peer_LINK = $(unit_link)
 %C%_reloads_LINK = $(unit_link)
 %C%_storm_LINK = $(unit_link)
+%C%_waiter_LINK = $(unit_link)
 
 # Checks of the tree: what the documents say is so.
 
