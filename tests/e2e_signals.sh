@@ -148,8 +148,8 @@ start_with_sleeper()
 
 end_sleeper()
 {
-	like "drain_time $1: it says what that cost" '1 clients are closed before all was sent' \
-	    "$work/log"
+	like "drain_time $1: it says what that cost" \
+	    'clients that are closed before all was sent to them: 1$' "$work/log"
 	kill -KILL "$(client_pid slow)"
 	wait_for_end "$(client_pid slow)"
 	hang_up slow

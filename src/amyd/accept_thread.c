@@ -193,7 +193,8 @@ door_pause(struct accept_thread *thread, struct door *door, const char *why)
 		door->pause_ms = LAST_PAUSE_MS;
 	door_close_until(thread, door, monotonic_now_ms() + door->pause_ms);
 	if (is_first)
-		log_warning("listen %s: accepting pauses: %s", door->listener->conf->name, why);
+		log_warning("listen %s: accepting pauses, and is tried again within a second: %s",
+		            door->listener->conf->name, why);
 }
 
 /*
@@ -299,6 +300,7 @@ welcome(struct accept_thread *thread, struct door *door, int fd, const struct ad
 {
 	struct session *session;
 	struct peer *peer;
+	char text[ADDRESS_MAX_TEXT];
 
 	if (!let_in(thread, door, fd, from, &peer))
 		return;
@@ -311,7 +313,8 @@ welcome(struct accept_thread *thread, struct door *door, int fd, const struct ad
 	}
 	session->peer = peer;
 	if (hand_over(thread, session) == -1) {
-		log_error("listen %s: a client is turned away: %s", door->listener->conf->name,
+		log_error("listen %s: %s is turned away: %s: lower max_clients or queue",
+		          door->listener->conf->name, address_format(from, text),
 		          strerror(errno));
 		stats_add(thread->setup.stats, STAT_REFUSED_MEMORY, 1);
 		session_destroy(session);

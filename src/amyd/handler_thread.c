@@ -551,8 +551,8 @@ add_client(struct handler_thread *thread, struct session *session)
 	char name[SESSION_MAX_NAME];
 
 	if (view_add(&thread->view, session) == -1) {
-		log_error("%s is turned away: %s", session_name(session, name),
-		          strerror(errno));
+		log_error("%s is turned away: %s: lower max_clients or queue",
+		          session_name(session, name), strerror(errno));
 		stats_add(thread->view.stats, STAT_REFUSED_MEMORY, 1);
 		amy_registrar_deregister(thread->registrar, session->id);
 		session_destroy(session);

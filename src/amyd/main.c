@@ -338,7 +338,7 @@ drain(int signal_fd, struct server *server, struct supervision *supervision, int
 	}
 	if (is_over(server))
 		return;
-	log_warning("%u clients are closed before all was sent to them",
+	log_warning("clients that are closed before all was sent to them: %u",
 	            server_nclients(server));
 	server_stop(server);
 	while (!is_over(server))
@@ -373,7 +373,7 @@ serve(int signal_fd, const struct options *options, struct conf **conf,
 		notify_ready();
 		supervision_start(&supervision, server_nclients(server));
 		wait_for_end_signal(signal_fd, &reloaded, &supervision);
-		log_info("going down: %u clients", server_nclients(server));
+		log_info("going down; clients that are told: %u", server_nclients(server));
 	}
 	*conf = reloaded.conf; /* it may be another one by now */
 	drain(signal_fd, server, &supervision, (*conf)->drain_ms);

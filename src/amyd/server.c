@@ -346,6 +346,7 @@ server_stop(struct server *server)
 void
 server_reopen(struct server *server)
 {
+	log_info("the files of rules are opened anew");
 	targets_reopen(server->targets);
 }
 

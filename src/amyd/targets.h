@@ -37,9 +37,9 @@ struct targets_change *targets_prepare(struct targets *targets,
 void targets_abandon(struct targets_change *change);
 
 /*
- * While no handler runs. What the next three tell is of the new ones
- * from now on: connections that are not started yet, and those that their handlers are to
- * stop when what waits for them has gone. These are not freed before the next change.
+ * While no handler runs. What the next three tell is of the new ones from now on: connections
+ * that are not started yet, and those that their handlers are to stop when what waits for them
+ * has gone. These are not freed before the next change.
  */
 void targets_apply(struct targets_change *change);
 
