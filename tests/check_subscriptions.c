@@ -8,7 +8,7 @@
 #include "faults.h"
 #include "harness.h"
 #include "subject.h"
-#include "subscriptions.h"
+#include "subscriptions_list.h"
 
 enum { NSESSIONS = 24, NHANDLERS = 3, FIRST_SESSION = 1000 };
 
@@ -637,7 +637,7 @@ START_TEST(members_of_a_group_are_not_among_the_subscribers)
 	ck_assert_uint_eq(route->ngroups, 1);
 	ck_assert_str_eq(group_name(route->groups[0]), "workers");
 	ck_assert(group_has_pattern(route->groups[0], "a.*"));
-	ck_assert_uint_eq(group_size(subs, route->groups[0]), 2);
+	ck_assert_uint_eq(subscriptions_group_size(subs, route->groups[0]), 2);
 	ck_assert_uint_eq(subscriptions_count(subs), 3);
 	route_unref(route);
 	route = match("a.c");
@@ -689,7 +689,7 @@ START_TEST(many_groups_of_one_pattern_are_kept_apart)
 	route = match("a");
 	ck_assert_uint_eq(route->ngroups, NGROUPS);
 	for (unsigned i = 0; i < NGROUPS; i++) {
-		ck_assert_uint_eq(group_size(subs, route->groups[i]), 1);
+		ck_assert_uint_eq(subscriptions_group_size(subs, route->groups[i]), 1);
 		ck_assert_int_eq(choose(route->groups[i]),
 		                 atoi(group_name(route->groups[i]) + 1));
 	}
@@ -889,7 +889,7 @@ leave_in_between(unsigned n, unsigned nserved, unsigned leaving, bool one_comes)
 		left_over |= 1u << n;
 		everybody |= 1u << n;
 	}
-	MUST(group_size(subs, group) == count_bits(everybody));
+	MUST(subscriptions_group_size(subs, group) == count_bits(everybody));
 	MUST(choose_several(group, count_bits(left_over)) == left_over);
 	for (int i = 0; i < 3; i++)
 		MUST(choose_several(group, count_bits(everybody)) == everybody);
@@ -928,7 +928,7 @@ START_TEST(group_without_members_has_nobody_to_choose)
 	ck_assert_int_eq(choose(group), 1);
 	remove_one(1, "a.*");
 	ck_assert_int_eq(choose(group), -1);
-	ck_assert_uint_eq(group_size(subs, group), 0);
+	ck_assert_uint_eq(subscriptions_group_size(subs, group), 0);
 	/* The place of the pattern is gone from the trie; the group knows it. */
 	ck_assert_str_eq(group_name(group), "g");
 	ck_assert(group_has_pattern(group, "a.*"));
@@ -954,13 +954,13 @@ START_TEST(credit_ends_and_the_others_go_on)
 	MUST(try_to_add(1, "a", "g", 3) != NULL);
 	MUST(try_to_add(2, "a", "g", 1) != NULL);
 	group = only_group("a");
-	ck_assert_uint_eq(group_size(subs, group), 3);
+	ck_assert_uint_eq(subscriptions_group_size(subs, group), 3);
 	for (int i = 0; i < 20; i++)
 		ntimes[choose(group)]++;
 	ck_assert_uint_eq(ntimes[0], 16);
 	ck_assert_uint_eq(ntimes[1], 3);
 	ck_assert_uint_eq(ntimes[2], 1);
-	ck_assert_uint_eq(group_size(subs, group), 1);
+	ck_assert_uint_eq(subscriptions_group_size(subs, group), 1);
 	/* They are still there, for their owner to end. */
 	ck_assert_uint_eq(subscriptions_count(subs), 3);
 	ck_assert(has_pattern(find(1, "a"), "a"));
@@ -982,7 +982,7 @@ START_TEST(group_whose_credit_is_gone_is_there_until_it_is_removed)
 	ck_assert_int_eq(choose_but(group, FIRST_SESSION), -1);
 	ck_assert_int_eq(choose(group), 0);
 	ck_assert_int_eq(choose(group), -1);
-	ck_assert_uint_eq(group_size(subs, group), 0);
+	ck_assert_uint_eq(subscriptions_group_size(subs, group), 0);
 	ck_assert(!is_new_version(&version));
 	/* Who joins it revives it. */
 	ck_assert_ptr_eq(join_group(1, "a", "g")->group, group);
@@ -1568,7 +1568,7 @@ START_TEST(without_memory_nothing_is_added)
 	for (unsigned i = 2; i < 6; i++)
 		join_group(i, "a.e", "g");
 	MUST(add_at_last("a.e", "g") == 2);
-	MUST(group_size(subs, only_group("a.e")) == 5);
+	MUST(subscriptions_group_size(subs, only_group("a.e")) == 5);
 	destroy_all();
 }
 END_TEST
@@ -1638,7 +1638,7 @@ START_TEST(without_memory_all_else_goes_on)
 	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
 	MUST(choose(group) == 1);
 	MUST(find(0, "a.b") != NULL && has_pattern(find(0, "a.b"), "a.b"));
-	MUST(group_size(subs, group) == 1);
+	MUST(subscriptions_group_size(subs, group) == 1);
 	remove_one(0, "a.b");
 	remove_one(1, "a.*");
 	MUST(!fault_clear());
@@ -1763,7 +1763,7 @@ choose_any(struct follower *own, struct group *group)
 	struct subscriber who;
 
 	MUST(group_has_pattern(group, "*.*"));
-	MUST(group_size(subs, group) <= NTHREADS);
+	MUST(subscriptions_group_size(subs, group) <= NTHREADS);
 	if (subscriptions_choose(subs, group, 0, 0, &who)) {
 		MUST(who.session > 5000 - NTHREADS && who.session <= 5000);
 		MUST(who.handler == who.ref.slot % 2);

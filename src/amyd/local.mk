@@ -22,6 +22,7 @@ libamyd_a_SOURCES = \
 	%D%/conf_text.c %D%/conf_text.h \
 	%D%/deliver.c \
 	%D%/follow.c %D%/follow.h \
+	%D%/group.c %D%/group.h \
 	%D%/handler_thread.c %D%/handler_thread.h \
 	%D%/hits.c %D%/hits.h \
 	%D%/http_host.c %D%/http_host.h \
@@ -56,6 +57,7 @@ libamyd_a_SOURCES = \
 	%D%/report.c %D%/report.h \
 	%D%/requests.c %D%/requests.h \
 	%D%/resolve_thread.c %D%/resolve_thread.h \
+	%D%/route.c %D%/route.h \
 	%D%/router.c %D%/router.h \
 	%D%/rules.c %D%/rules.h \
 	%D%/server.c %D%/server.h \
@@ -69,12 +71,15 @@ libamyd_a_SOURCES = \
 	%D%/status_page.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/subject.c %D%/subject.h \
+	%D%/subscription.h \
 	%D%/subscriptions.c %D%/subscriptions.h \
+	%D%/subscriptions_list.c %D%/subscriptions_list.h \
 	%D%/supervision.c %D%/supervision.h \
 	%D%/table.c %D%/table.h \
 	%D%/tallies.c %D%/tallies.h \
 	%D%/targets.c %D%/targets.h \
 	%D%/timers.c %D%/timers.h \
+	%D%/trie.c %D%/trie.h \
 	%D%/units.c %D%/units.h \
 	%D%/upstream.c %D%/upstream.h \
 	%D%/upstreams.c %D%/upstreams.h \

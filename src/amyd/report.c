@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "report.h"
+#include "subscriptions_list.h"
 
 /* So many rows are made at a time. */
 #define MAX_ROWS 64
