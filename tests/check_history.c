@@ -8,7 +8,7 @@
 
 #include "faults.h"
 #include "harness.h"
-#include "history.h"
+#include "replay.h"
 
 enum { MAX_SECTIONS = 4 };
 

@@ -26,12 +26,12 @@ cat >"$work/table" <<'END'
 2.3 output
 2.25 stream
 2.2 batch packet requests
-2.15 subscriptions_list
+2.15 replay subscriptions_list
 2.1 clients history peers protocol rules sink subscriptions
-2.08 route
+2.08 ring route
 2.06 group
 2.04 trie
-2.02 subscription
+2.02 stored_subjects subscription
 2.0 busiest listener load publication record_pipe stats table tallies timers
 0.4 conf_diff
 0.3 conf

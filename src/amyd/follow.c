@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "follow.h"
-#include "history.h"
+#include "replay.h"
 #include "output.h"
 
 /* So many stored lines are made at a time. */

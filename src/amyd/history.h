@@ -17,6 +17,7 @@
 
 #include "conf.h"
 #include "publication.h"
+#include "ring.h"
 #include "subject.h"
 
 /* What there can be of last values. */
@@ -25,28 +26,6 @@
 
 /* Any thread; what needs the lock says so. */
 struct history;
-
-/* What of it is asked for. */
-enum history_want {
-	HISTORY_KEPT,  /* last values only */
-	HISTORY_ALL,   /* all that is stored, last values too */
-	HISTORY_LAST,  /* the newest n of all */
-	HISTORY_FROM,  /* of all: numbers from .. to */
-	HISTORY_SINCE, /* of all: not said before since_ms, by monotonic_now_ms() */
-};
-
-struct history_query {
-	enum history_want want;
-	uint64_t n;        /* of HISTORY_LAST; may be 0 */
-	uint64_t from, to; /* of HISTORY_FROM; to 0: no end */
-	int64_t since_ms;  /* of HISTORY_SINCE */
-};
-
-/*
- * The lines of one pattern that a client is to see, one after the other: where it is.
- * Owner: whoever made it.
- */
-struct replay;
 
 /* The sections are borrowed. Errors: ENOMEM, or as getrandom(2). */
 struct history *history_create(const struct conf_history *sections, size_t nsections);
@@ -96,38 +75,17 @@ bool history_forget(struct history *history, const char *subject, size_t nbytes)
 uint64_t history_head(const struct history *history);
 
 /*
- * Look for what a query asks for among what is stored now; of later lines it sees nothing.
- * *nlines (unless NULL) is how many there are. NULL: ENOMEM. With the lock.
+ * For replays, with the lock. A number that no other replay has; the ring of the last values; and
+ * that of a section, or NULL if that has no lines of the pattern. Rings stay as long as the history
+ * does; the sections may be other ones when the lock was given back.
  */
-struct replay *replay_create(struct history *history, const char *pattern, size_t nbytes,
-                             const struct history_query *query, size_t *nlines);
+uint64_t history_new_replay(struct history *history);
+const struct ring *history_kept_ring(const struct history *history);
+const struct ring *history_section_ring(const struct history *history, size_t section,
+                                        const struct subject_tokens *pattern);
 
-/* NULL is fine. */
-void replay_destroy(struct replay *replay);
-
-/* What was forgotten before it could be read: at most n lines, of those numbers. */
-struct replay_gap {
-	uint64_t n, first, last;
-};
-
-/*
- * The next lines, in the order of their numbers, at most max (1 or more), and of long ones
- * only a few, with a reference of each. Returns how many; 0: that was all. gap->n is 0, or tells of what should have come
- * before them, or before the end, but was forgotten in the meantime. It takes the lock
- * itself, again and again where much is stored that the pattern does not match.
- */
-size_t replay_next(struct replay *replay, struct publication **publications, size_t max,
-                   struct replay_gap *gap);
-
-/* The newest number when it was made: what comes later is not in it. */
-uint64_t replay_head(const struct replay *replay);
-
-/*
- * HISTORY_FROM: the oldest number that is still there, if what was asked for is older than
- * that and some of it was forgotten; or 0. It is that of the sections that have forgotten
- * something, and may have lines of the pattern.
- */
-uint64_t replay_oldest(const struct replay *replay);
+/* The lock, after whoever waits for it already: for those that have just given it back. */
+void history_lock_in_turn(struct history *history);
 
 /* What there is, for STATS. They take the lock. */
 struct history_usage {

@@ -54,9 +54,11 @@ libamyd_a_SOURCES = \
 	%D%/record_pipe.c %D%/record_pipe.h \
 	%D%/regex.c %D%/regex.h \
 	%D%/reload.c %D%/reload.h \
+	%D%/replay.c %D%/replay.h \
 	%D%/report.c %D%/report.h \
 	%D%/requests.c %D%/requests.h \
 	%D%/resolve_thread.c %D%/resolve_thread.h \
+	%D%/ring.c %D%/ring.h \
 	%D%/route.c %D%/route.h \
 	%D%/router.c %D%/router.h \
 	%D%/rules.c %D%/rules.h \
@@ -69,6 +71,7 @@ libamyd_a_SOURCES = \
 	%D%/status.c %D%/status.h \
 	%D%/status_json.c %D%/status_json.h \
 	%D%/status_page.h \
+	%D%/stored_subjects.c %D%/stored_subjects.h \
 	%D%/stream.c %D%/stream.h \
 	%D%/subject.c %D%/subject.h \
 	%D%/subscription.h \

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * replay.h - lines that are stored, as somebody looks back at them.
+ */
+#ifndef REPLAY_H
+#define REPLAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "history.h"
+#include "publication.h"
+
+/* What of it is asked for. */
+enum history_want {
+	HISTORY_KEPT,  /* last values only */
+	HISTORY_ALL,   /* all that is stored, last values too */
+	HISTORY_LAST,  /* the newest n of all */
+	HISTORY_FROM,  /* of all: numbers from .. to */
+	HISTORY_SINCE, /* of all: not said before since_ms, by monotonic_now_ms() */
+};
+
+struct history_query {
+	enum history_want want;
+	uint64_t n;        /* of HISTORY_LAST; may be 0 */
+	uint64_t from, to; /* of HISTORY_FROM; to 0: no end */
+	int64_t since_ms;  /* of HISTORY_SINCE */
+};
+
+/*
+ * The lines of one pattern that a client is to see, one after the other: where it is.
+ * Owner: whoever made it.
+ */
+struct replay;
+
+/*
+ * Look for what a query asks for among what is stored now; of later lines it sees nothing.
+ * *nlines (unless NULL) is how many there are. NULL: ENOMEM. With the lock of
+ * the history.
+ */
+struct replay *replay_create(struct history *history, const char *pattern, size_t nbytes,
+                             const struct history_query *query, size_t *nlines);
+
+/* NULL is fine. */
+void replay_destroy(struct replay *replay);
+
+/* What was forgotten before it could be read: at most n lines, of those numbers. */
+struct replay_gap {
+	uint64_t n, first, last;
+};
+
+/*
+ * The next lines, in the order of their numbers, at most max (1 or more), and of long ones
+ * only a few, with a reference of each. Returns how many; 0: that was all. gap->n is 0, or
+ * tells of what should have come before them, or before the end, but was forgotten in the
+ * meantime. It takes the lock itself, again and again where much is stored that the pattern
+ * does not match.
+ */
+size_t replay_next(struct replay *replay, struct publication **publications, size_t max,
+                   struct replay_gap *gap);
+
+/* The newest number when it was made: what comes later is not in it. */
+uint64_t replay_head(const struct replay *replay);
+
+/*
+ * HISTORY_FROM: the oldest number that is still there, if what was asked for is older than
+ * that and some of it was forgotten; or 0. It is that of the sections that have forgotten
+ * something, and may have lines of the pattern.
+ */
+uint64_t replay_oldest(const struct replay *replay);
+
+#endif
