@@ -13,6 +13,7 @@ libamyd_a_SOURCES = \
 	%D%/batch.c %D%/batch.h \
 	%D%/bound.c %D%/bound.h \
 	%D%/busiest.c %D%/busiest.h \
+	%D%/client.c %D%/client.h \
 	%D%/clients.c %D%/clients.h \
 	%D%/command.c \
 	%D%/conf.c %D%/conf.h \
