@@ -18,6 +18,7 @@ cat >"$work/table" <<'END'
 3.5 command
 3.4 bound metrics mode status_json
 3.3 ask follow hits news report status watch
+3.25 publish
 3.2 router
 3.15 deliver
 3.1 view

@@ -51,6 +51,7 @@ libamyd_a_SOURCES = \
 	%D%/poll_thread.c %D%/poll_thread.h \
 	%D%/protocol.c %D%/protocol.h \
 	%D%/publication.c %D%/publication.h \
+	%D%/publish.c \
 	%D%/rate.c %D%/rate.h \
 	%D%/record_pipe.c %D%/record_pipe.h \
 	%D%/regex.c %D%/regex.h \

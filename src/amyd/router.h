@@ -39,7 +39,7 @@ struct router_policy {
 	const struct conf *conf;
 	struct rules *rules;
 	struct sink *(*sinks)[CONF_MAX_TARGETS]; /* by rule and target; NULL: it has none */
-	_Atomic uint64_t (*ntold)[CONF_MAX_TARGETS]; /* of lines dropped there, that were told */
+	_Atomic uint64_t (*ntold)[CONF_MAX_TARGETS]; /* of lines dropped there: told so far */
 };
 
 /* The configuration is borrowed; there are no sinks yet. Errors: ENOMEM. */
@@ -58,8 +58,8 @@ struct router {
 	struct peers *peers;
 	struct requests *requests;
 	struct history *history;
-	struct stats *stats;                     /* of each handler, then of the accept thread */
-	struct inbox *inboxes;                   /* of each handler */
+	struct stats *stats;   /* of each handler, then of the accept thread */
+	struct inbox *inboxes; /* of each handler */
 	int64_t since_ms;
 	struct hash_key key;
 	_Atomic uint64_t nreloads, nreloads_refused; /* of the configuration */
@@ -71,7 +71,7 @@ struct router {
 	int64_t since_wall_ms;
 	atomic_uint nwatchers;
 	atomic_bool is_draining;
-	pthread_mutex_t change_lock; /* held while the policy changes, and by those who look at it */
+	pthread_mutex_t change_lock; /* held while the policy changes, or is looked at */
 };
 
 /* The configuration is borrowed. Errors: ENOMEM, or as getrandom(2). */
@@ -138,13 +138,19 @@ struct router_receipt {
  * All is judged good already.
  */
 enum router_result router_publish(struct view *view, struct session *from,
-                                  const struct amy_bytes *subject,
-                                  const struct amy_bytes *text, bool keep,
-                                  struct router_receipt *receipt);
+                                  const struct amy_bytes *subject, const struct amy_bytes *text,
+                                  bool keep, struct router_receipt *receipt);
 
 /* What a session says at its very end: it cannot wait for room, and there is none to tell. */
 void router_publish_last(struct view *view, const struct session *from,
                          const struct amy_bytes *subject, const struct amy_bytes *text);
+
+/*
+ * To one live member of a group. Whoever is chosen may leave before the line is there: then the
+ * handler that was to deliver it chooses again. False: there is none.
+ */
+bool router_send_to_group(struct view *view, struct publication *copy, struct route *route,
+                          struct group *group, amy_id except);
 
 /* A line of the daemon's own. */
 void router_say(struct view *view, const char *subject, const struct amy_bytes *text);
@@ -152,8 +158,12 @@ void router_say(struct view *view, const char *subject, const struct amy_bytes *
 /* Would anybody get it? */
 bool router_is_heard(struct view *view, const char *subject);
 
-/* Is there room in all other inboxes? If not, the session is parked. */
+/*
+ * Is there room in all other inboxes; in those that a route leads to? If not, the session (unless
+ * NULL) is parked.
+ */
 bool router_has_room(struct view *view, struct session *session);
+bool router_has_room_for(struct view *view, struct session *session, const struct route *route);
 
 /*
  * Lines for other handlers are gathered, as long as they go one way, and sent together: by
@@ -161,6 +171,9 @@ bool router_has_room(struct view *view, struct session *session);
  * they were published: from then on whoever asks must find them to be on their way.
  */
 void router_send_gathered(struct view *view);
+
+/* One line more, for the other handlers of its route. False: ENOMEM. */
+bool router_gather(struct view *view, const struct publication *line, struct route *route);
 
 /*
  * To another handler; the message is its from now on. Lines that were gathered for it go
