@@ -209,8 +209,12 @@ wait_until()
 
 	case $1 in
 	has_lines | file_has)
-		"$waiter" "$@" && return
-		echo "# waited in vain for: $*"
+		"$waiter" "$@"
+		case $? in
+		0) return 0 ;;
+		1) echo "# waited in vain for: $*" ;;
+		*) echo "Bail out! waiter $*" ;;
+		esac
 		return 1
 		;;
 	esac

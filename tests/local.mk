@@ -118,6 +118,8 @@ amyd_unit_ldadd = %D%/libharness.a libamyd.a $(private_archive) $(KERNEL_LIBS) $
 	$(CONFUSE_LIBS) $(PCRE2_LIBS)
 
 # Without libtool, which takes ten times as long as the linker, and has nothing to do here.
+tool_cflags = $(WARN_CFLAGS) $(HARDEN_CFLAGS)
+tool_link = $(CCLD) $(tool_cflags) $(CFLAGS) $(AM_LDFLAGS) $(LDFLAGS) -o $@
 unit_link = $(CCLD) $(AM_CFLAGS) $(CFLAGS) $(AM_LDFLAGS) $(LDFLAGS) -o $@
 faults_link = $(unit_link) \
 	-Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free -Wl,--wrap=aligned_alloc \
@@ -288,10 +290,14 @@ dist_check_SCRIPTS += $(e2e_tests)
 TESTS += $(e2e_tests)
 EXTRA_DIST += %D%/lib.sh
 
-%C%_peer_LINK = $(unit_link)
 %C%_reloads_LINK = $(unit_link)
 %C%_storm_LINK = $(unit_link)
-%C%_waiter_LINK = $(unit_link)
+
+# The tests start these very often, and a program with a sanitizer takes long to start.
+%C%_peer_CFLAGS = $(tool_cflags)
+%C%_peer_LINK = $(tool_link)
+%C%_waiter_CFLAGS = $(tool_cflags)
+%C%_waiter_LINK = $(tool_link)
 
 # Checks of the tree: what the documents say is so.
 

@@ -63,24 +63,35 @@ has_lines(const struct condition *condition, char *text, size_t nbytes)
 	return n >= condition->nlines;
 }
 
-/* As grep(1) does; also in a line that is not complete. */
+/* A NUL is a byte like others, and would end the line for regexec(3). */
+static void
+hide_nuls(char *text, size_t nbytes)
+{
+	for (char *end = text + nbytes; (text = memchr(text, '\0', (size_t)(end - text))) != NULL;)
+		*text = '\1';
+}
+
+/* As grep(1) does; also in a line that is not complete. text[nbytes] is there to be written. */
 static bool
 has_match(const struct condition *condition, char *text, size_t nbytes)
 {
-	char *end = text + nbytes;
+	char *end = text + nbytes, *line = text, *lf;
 
-	for (char *line = text; line < end;) {
-		char *lf = memchr(line, '\n', (size_t)(end - line));
-		regmatch_t range = { .rm_so = 0, .rm_eo = (lf == NULL ? end : lf) - line };
-
-		if (regexec(&condition->regex, line, 0, &range, REG_STARTEND) == 0)
+	hide_nuls(text, nbytes);
+	*end = '\0';
+	while (line < end) {
+		lf = strchr(line, '\n');
+		if (lf == NULL)
+			lf = end;
+		*lf = '\0';
+		if (regexec(&condition->regex, line, 0, NULL, 0) == 0)
 			return true;
-		line += range.rm_eo + 1;
+		line = lf + 1;
 	}
 	return false;
 }
 
-/* The whole file, to be freed, or NULL. */
+/* The whole file, and room for one byte more, to be freed; or NULL. */
 static char *
 read_file(const char *path, size_t size, size_t *nbytes)
 {
