@@ -67,6 +67,11 @@ clean_up()
 trap clean_up EXIT
 trap 'exit 99' HUP INT TERM PIPE
 
+# See sleep_briefly(). It is there from the start, for subshells sleep, too.
+mkfifo "$work/ticks" || exit 99
+"$waiter" ticks "$work/ticks" </dev/null >/dev/null 2>&1 &
+children=$!
+
 # ---- Test points ---------------------------------------------------------------------
 
 pass()
@@ -234,11 +239,6 @@ sleep_briefly()
 	local tick ticks=5
 
 	[ "$1" -ge 20 ] || ticks=1
-	if [ ! -e "$work/ticks" ]; then
-		mkfifo "$work/ticks"
-		"$waiter" ticks "$work/ticks" </dev/null >/dev/null 2>&1 &
-		children="$children $!"
-	fi
 	while [ "$ticks" -gt 0 ]; do
 		read -r tick <"$work/ticks"
 		ticks=$((ticks - 1))

@@ -8,7 +8,7 @@
  *                                        line: so that "read" is a sleep within the shell
  *
  * The first two look again and again, and exit with 1 after a minute, with 64 if they make no
- * sense. The third runs until its FIFO is removed, or it is ended.
+ * sense. The third runs until it is ended, or whoever started it is.
  */
 #include <fcntl.h>
 #include <regex.h>
@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -144,6 +145,7 @@ tick(const char *path)
 {
 	int fd;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGPIPE, SIG_IGN);
 	while ((fd = open(path, O_WRONLY | O_CLOEXEC)) != -1) {
 		pause_ns(TICK_NS);
