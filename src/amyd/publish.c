@@ -14,46 +14,6 @@
 /* So many rules may a line come by, one after the other: conf_rule.c sees to it. */
 #define MAX_HOPS 9
 
-/* About what it will take of a member's queue. */
-static size_t
-line_size(const struct publication *line)
-{
-	return line->subject.nbytes + line->text.nbytes + 8;
-}
-
-/* To one member, who was chosen. False: it has gone in the meantime. */
-static bool
-send_to_member(struct view *view, struct publication *copy, struct route *route,
-               struct group *group, amy_id except, const struct subscriber *to)
-{
-	struct message *message;
-
-	if (to->handler == view->handler)
-		return view_deliver_to(view, copy, to);
-	message = message_create(MESSAGE_TO, copy, route);
-	if (message == NULL) {
-		view_count_lost(view, STAT_LINES_DROPPED_MEMORY, 1);
-		return true;
-	}
-	message->group = group;
-	message->except = except;
-	message->to = *to;
-	router_send(view, to->handler, message);
-	return true;
-}
-
-bool
-router_send_to_group(struct view *view, struct publication *copy, struct route *route,
-                     struct group *group, amy_id except)
-{
-	struct subscriber to;
-
-	while (subscriptions_choose(view->subscriptions, group, except, line_size(copy), &to))
-		if (send_to_member(view, copy, route, group, except, &to))
-			return true;
-	return false;
-}
-
 /*
  * A line on its way. Owner: the stack of who publishes.
  */
@@ -151,7 +111,7 @@ choose_members(struct view *view, const struct post *post, const struct route *r
 	}
 	for (size_t i = 0; i < route->ngroups; i++)
 		if (!subscriptions_choose(view->subscriptions, route->groups[i],
-		                          post_except(post), line_size(&post->line),
+		                          post_except(post), router_line_size(&post->line),
 		                          &view->picks[i]))
 			view->picks[i].session = 0;
 	return true;
@@ -171,7 +131,7 @@ send_groups(struct view *view, struct post *post, struct route *route)
 			continue;
 		if (post_copy(post) == NULL)
 			view_count_lost(view, STAT_LINES_DROPPED_MEMORY, 1);
-		else if (!send_to_member(view, post->copy, route, group, except, to) &&
+		else if (!router_send_to_member(view, post->copy, route, group, except, to) &&
 		         !router_send_to_group(view, post->copy, route, group, except))
 			continue;
 		post->nreaders++;

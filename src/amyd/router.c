@@ -379,6 +379,41 @@ router_wake_others(struct view *view)
 	}
 }
 
+/* ---- One member of a group -------------------------------------------------------- */
+
+bool
+router_send_to_member(struct view *view, struct publication *copy, struct route *route,
+                      struct group *group, amy_id except, const struct subscriber *to)
+{
+	struct message *message;
+
+	if (to->handler == view->handler)
+		return view_deliver_to(view, copy, to);
+	message = message_create(MESSAGE_TO, copy, route);
+	if (message == NULL) {
+		view_count_lost(view, STAT_LINES_DROPPED_MEMORY, 1);
+		return true;
+	}
+	message->group = group;
+	message->except = except;
+	message->to = *to;
+	router_send(view, to->handler, message);
+	return true;
+}
+
+bool
+router_send_to_group(struct view *view, struct publication *copy, struct route *route,
+                     struct group *group, amy_id except)
+{
+	struct subscriber to;
+
+	while (subscriptions_choose(view->subscriptions, group, except, router_line_size(copy),
+	                            &to))
+		if (router_send_to_member(view, copy, route, group, except, &to))
+			return true;
+	return false;
+}
+
 /* ---- From other handlers ---------------------------------------------------------- */
 
 static void

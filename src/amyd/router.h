@@ -145,6 +145,17 @@ enum router_result router_publish(struct view *view, struct session *from,
 void router_publish_last(struct view *view, const struct session *from,
                          const struct amy_bytes *subject, const struct amy_bytes *text);
 
+/* About what a line will take of the queue of a member of a group. */
+static inline size_t
+router_line_size(const struct publication *line)
+{
+	return line->subject.nbytes + line->text.nbytes + 8;
+}
+
+/* To the member that was chosen. False: it has gone in the meantime. */
+bool router_send_to_member(struct view *view, struct publication *copy, struct route *route,
+                           struct group *group, amy_id except, const struct subscriber *to);
+
 /*
  * To one live member of a group. Whoever is chosen may leave before the line is there: then the
  * handler that was to deliver it chooses again. False: there is none.
