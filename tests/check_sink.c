@@ -538,6 +538,26 @@ START_TEST(batch_is_bounded_in_lines_and_in_bytes)
 }
 END_TEST
 
+START_TEST(line_is_added_behind_the_rest_of_the_last_one)
+{
+	make_sink();
+	put_numbered(0, SINK_BATCH_LINES);
+	put("next");
+	MUST(sink_batch_fill(&batch, the_sink));
+	sink_batch_wrote(&batch, the_sink, 12 * SINK_BATCH_LINES - 3);
+	sink_batch_add(&batch, sink_take(the_sink));
+	ck_assert_str_eq(pieces_text(), "55\nnext\n");
+	sink_batch_wrote(&batch, the_sink, 8);
+	put("alone");
+	sink_batch_add(&batch, sink_take(the_sink));
+	ck_assert_str_eq(pieces_text(), "alone\n");
+	sink_batch_wrote(&batch, the_sink, 6);
+	ck_assert_uint_eq(batch.n, 0);
+	ck_assert_uint_eq(usage().nwritten, SINK_BATCH_LINES + 2);
+	sink_destroy(the_sink);
+}
+END_TEST
+
 /* ---- Threads ---------------------------------------------------------------------- */
 
 enum { NWRITERS = 3, NLINES = 2000 };
@@ -631,5 +651,6 @@ main(void)
 	    batch_is_rewound_to_the_beginning_of_its_first_line,
 	    lost_lines_of_a_batch_are_counted,
 	    batch_is_bounded_in_lines_and_in_bytes,
+	    line_is_added_behind_the_rest_of_the_last_one,
 	    no_line_and_no_waking_is_lost_among_threads);
 }

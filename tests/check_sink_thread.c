@@ -92,7 +92,9 @@ __syslog_chk(int priority, int flag, const char *format, ...)
 
 /* ---- A thread, its file, and its log ---------------------------------------------- */
 
-static char folder[] = "/tmp/check_sink_thread.XXXXXX";
+#define FOLDER "/tmp/check_sink_thread.XXXXXX"
+
+static char folder[sizeof FOLDER];
 static char target_text[256];
 static struct conf_target target = { .kind = CONF_TARGET_FILE, .text = target_text };
 static struct conf_rule rule = { .name = (char[]){ "archive" }, .queue = 16 << 20 };
@@ -118,6 +120,7 @@ aim_at(const char *path)
 static void
 make_folder(void)
 {
+	memcpy(folder, FOLDER, sizeof FOLDER);
 	MUST(mkdtemp(folder) != NULL);
 	aim_at(path_of("all.log"));
 	signal(SIGPIPE, SIG_IGN);
@@ -460,6 +463,32 @@ START_TEST(asked_to_reopen_it_is_tried_at_once)
 }
 END_TEST
 
+/* While it is still losing what was put before. */
+START_TEST(line_that_is_put_after_it_was_asked_to_reopen_is_written)
+{
+	const char *text;
+
+	for (int round = 0; round < 200; round++) {
+		make_folder();
+		aim_at(path_of("later/all.log"));
+		start();
+		while (usage().ndropped == 0)
+			put("x");
+		MUST(mkdir(path_of("later"), 0700) == 0);
+		for (int i = 0; i < 100; i++)
+			put("x");
+		sink_thread_reopen(thread);
+		put("two");
+		settle();
+		text = content("later/all.log");
+		ck_assert_uint_ge(strlen(text), 4);
+		ck_assert_str_eq(text + strlen(text) - 4, "two\n");
+		sink_thread_stop(thread, PATIENCE_MS);
+		remove_folder();
+	}
+}
+END_TEST
+
 START_TEST(full_disk_loses_lines_and_says_so_once)
 {
 	make_folder();
@@ -796,6 +825,7 @@ main(void)
 	    file_that_cannot_be_opened_is_tried_again_after_a_second,
 	    failure_is_logged_once_for_each_cause,
 	    asked_to_reopen_it_is_tried_at_once,
+	    line_that_is_put_after_it_was_asked_to_reopen_is_written,
 	    full_disk_loses_lines_and_says_so_once,
 	    torn_line_is_completed_when_there_is_room,
 	    torn_line_is_given_up_if_the_file_is_opened_anew,

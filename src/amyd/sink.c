@@ -284,6 +284,15 @@ sink_batch_fill(struct sink_batch *batch, struct sink *sink)
 	return batch->n > 0;
 }
 
+void
+sink_batch_add(struct sink_batch *batch, struct publication *publication)
+{
+	if (batch->n > 0)
+		batch->lines[0] = batch->lines[batch->first];
+	batch->first = 0;
+	batch->lines[batch->n++] = publication;
+}
+
 static void
 add_piece(struct iovec *pieces, int *n, const char *bytes, size_t nbytes)
 {

@@ -85,6 +85,9 @@ struct sink_batch {
 /* Take lines, if it has none. False: it has none now either, and the next one wakes. */
 bool sink_batch_fill(struct sink_batch *batch, struct sink *sink);
 
+/* One line more that was taken; there is one at most until now. */
+void sink_batch_add(struct sink_batch *batch, struct publication *publication);
+
 /* What is to be written; returns how many pieces. */
 int sink_batch_pieces(const struct sink_batch *batch, struct iovec pieces[SINK_BATCH_PIECES]);
 

@@ -145,8 +145,7 @@ note_identity(struct sink_thread *thread)
 	thread->inode = st.st_ino;
 }
 
-/* False, errno: it cannot be opened. Without O_NONBLOCK it may wait, for a FIFO's reader.
- */
+/* False, errno: it cannot be opened. Without O_NONBLOCK it may wait, for a FIFO's reader. */
 static bool
 open_file(struct sink_thread *thread, int flags)
 {
@@ -222,21 +221,31 @@ is_passing(int error)
 	return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EPIPE;
 }
 
-/* Of what waits all is lost; but a line that is written in part is to get its end. */
-static void
+/*
+ * Of what waits all is lost; but a line that is written in part is to get its end. False: the file
+ * is to be opened anew, and a line that may have been put after that was asked for is not lost.
+ */
+static bool
 lose_all(struct sink_thread *thread)
 {
 	struct publication *publication;
+	bool wants_reopen = false;
 	uint64_t n = 0;
 
 	thread->nlost += thread->batch.n - (thread->batch.gone > 0 ? 1 : 0);
 	sink_batch_lose_rest(&thread->batch, thread->sink);
-	while ((publication = sink_take(thread->sink)) != NULL) {
-		publication_unref(publication);
-		n++;
+	while (!wants_reopen && (publication = sink_take(thread->sink)) != NULL) {
+		wants_reopen = atomic_load(&thread->wants_reopen);
+		if (wants_reopen) {
+			sink_batch_add(&thread->batch, publication);
+		} else {
+			publication_unref(publication);
+			n++;
+		}
 	}
 	thread->nlost += n;
 	sink_lost(thread->sink, n);
+	return !wants_reopen;
 }
 
 /* False: it failed, or is not to be tried so soon again. */
@@ -264,13 +273,10 @@ write_to_file(struct sink_thread *thread)
 
 	while (has_lines && !atomic_load(&thread->is_left_behind)) {
 		has_lines = sink_batch_fill(&thread->batch, thread->sink);
-		/* Now, so that what was put after it was asked for goes to the new file.
-		 */
+		/* Now, so that what was put after it was asked for goes to the new file. */
 		reopen_if_wanted(thread);
-		if (!has_lines || write_batch(thread))
-			continue;
-		lose_all(thread);
-		return;
+		if (has_lines && !write_batch(thread))
+			has_lines = !lose_all(thread);
 	}
 }
 
