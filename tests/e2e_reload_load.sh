@@ -73,7 +73,9 @@ reloads()
 }
 check "$((nreloads / 2)) reloads under full load" reloads
 kill -TERM "$storm"
-check "and $((nreloads / 2)) more" reloads
+check "the clients came to rest, and go on" \
+    wait_until file_has "$work/storm.out" '^# in the first part'
+check "$((nreloads / 2)) reloads more" reloads
 kill -TERM "$storm"
 : >"$work/enough"
 wait_for_end "$storm"

@@ -140,7 +140,7 @@ struct options {
 	bool may_be_cut;
 };
 
-static volatile sig_atomic_t is_told;
+static volatile sig_atomic_t nparts_told; /* so many parts are to end */
 
 static struct options options = { .nclients = 64, .nlines = 40000, .seed = 1 };
 
@@ -1745,6 +1745,7 @@ check_stats(const struct stats *before, const struct stats *after, bool is_exact
 	printf("# %s: %" PRIu64 " matched, %" PRIu64 " known, %" PRIu64 " requests found nobody\n",
 	       is_exact ? "in the second part" : "in the first part", matched, known,
 	       totals.nobody);
+	fflush(stdout); /* somebody may wait for it */
 }
 
 /* ---- The whole -------------------------------------------------------------------- */
@@ -1770,9 +1771,9 @@ open_steady(void)
 	}
 }
 
-/* So many lines in all, or for so long. */
+/* So many lines in all, or for so long, or until it is told that this part is to end. */
 static void
-rage(uint64_t nlines, unsigned nmilliseconds)
+rage(int part, uint64_t nlines, unsigned nmilliseconds)
 {
 	int64_t end = nmilliseconds == 0 ? INT64_MAX : now_ms() + nmilliseconds;
 
@@ -1782,10 +1783,9 @@ rage(uint64_t nlines, unsigned nmilliseconds)
 		    nmilliseconds > 0 || options.until_told ? UINT64_MAX
 		                      : nlines / options.nclients + (i < nlines % options.nclients);
 	is_ending = false;
-	is_told = 0;
 	do {
 		turn();
-		if (is_told || now_ms() >= end)
+		if (nparts_told >= part || now_ms() >= end)
 			is_ending = true;
 		if (!is_ending) {
 			is_ending = true;
@@ -1812,13 +1812,13 @@ run(void)
 	before = come_to_rest();
 	totals.ups = totals.downs = 0; /* until then the steady ones may be told of each other */
 
-	rage(options.nlines / 3 * 2, options.nseconds * 1000 / 3 * 2);
+	rage(1, options.nlines / 3 * 2, options.nseconds * 1000 / 3 * 2);
 	between = come_to_rest();
 	check_streams();
 	check_stats(&before, &between, false);
 
 	is_polite = true;
-	rage(options.nlines / 3, options.nseconds * 1000 / 3);
+	rage(2, options.nlines / 3, options.nseconds * 1000 / 3);
 	after = come_to_rest();
 	check_streams();
 	check_stats(&between, &after, !options.may_be_cut);
@@ -1896,7 +1896,7 @@ static void
 be_told(int number)
 {
 	(void)number;
-	is_told = 1;
+	nparts_told = nparts_told + 1;
 }
 
 int
