@@ -89,7 +89,6 @@ whole_to_the_end()
 }
 
 rounds=100
-[ "$SANITIZER" = no ] || rounds=25
 round=0
 : >"$work/wrong"
 seq -f 'PUB load.a %g' 1 1000000 >"$work/load.in"

@@ -199,7 +199,7 @@ coverage:
 	src/libamy/kernel_kqueue.c src/libamy/kernel_kqueue.h \
 	src/libamy/kqueue_changes.c src/libamy/kqueue_changes.h \
 	src/libamy/kqueue_table.c src/libamy/kqueue_table.h
-%C%_check_kqueue_CPPFLAGS = $(AM_CPPFLAGS) -DAMY_KERNEL_KQUEUE -I$(srcdir)/%D%/kqueue \
+%C%_check_kqueue_CPPFLAGS = $(AM_CPPFLAGS) $(CHECK_CFLAGS) -DAMY_KERNEL_KQUEUE -I$(srcdir)/%D%/kqueue \
 	-I$(srcdir)/%D% -I$(srcdir)/src/libamy
 %C%_check_kqueue_LDADD = %D%/libharness.a $(CHECK_LIBS)
 %C%_check_kqueue_LINK = $(faults_link)

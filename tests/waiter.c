@@ -102,6 +102,8 @@ read_file(const char *path, size_t size, size_t *nbytes)
 
 	*nbytes = 0;
 	if (fd == -1 || text == NULL) {
+		if (fd != -1)
+			close(fd);
 		free(text);
 		return NULL;
 	}

@@ -140,9 +140,8 @@ route_draft_make(const struct route_draft *draft, uint64_t version)
 	atomic_init(&route->references, 1);
 	if (n > 0)
 		memcpy(subscribers, draft->subscribers, n * sizeof *subscribers);
-	for (size_t i = 0; i < ngroups; i++) {
+	for (size_t i = 0; i < ngroups; i++)
 		groups[i] = group_ref(draft->groups[i]);
-	}
 	return route;
 }
 

@@ -234,14 +234,14 @@ lose_all(struct sink_thread *thread)
 
 	thread->nlost += thread->batch.n - (thread->batch.gone > 0 ? 1 : 0);
 	sink_batch_lose_rest(&thread->batch, thread->sink);
-	while (!wants_reopen && (publication = sink_take(thread->sink)) != NULL) {
+	while ((publication = sink_take(thread->sink)) != NULL) {
 		wants_reopen = atomic_load(&thread->wants_reopen);
 		if (wants_reopen) {
 			sink_batch_add(&thread->batch, publication);
-		} else {
-			publication_unref(publication);
-			n++;
+			break;
 		}
+		publication_unref(publication);
+		n++;
 	}
 	thread->nlost += n;
 	sink_lost(thread->sink, n);

@@ -384,7 +384,7 @@ subscriptions_look_at_some(struct subscriptions *subs, size_t *position,
 		for (; item != NULL && is_good; item = item->next)
 			is_good = look(context, (struct subscription *)item);
 	}
-	if (*position == subs->pairs.nbuckets)
+	if (*position >= subs->pairs.nbuckets)
 		*position = SUBSCRIPTIONS_ALL;
 	pthread_mutex_unlock(&subs->lock);
 	return is_good;
