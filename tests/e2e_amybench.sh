@@ -205,15 +205,18 @@ children="$children $nowhere"
 
 # ---- Bad servers ---------------------------------------------------------------------
 
-# serve NAME SCRIPT: what a connection to $work/NAME.sock sends comes back through sed
+nservers=0
+
+# serve NAME SCRIPT: what a connection to $server sends comes back through sed
 serve()
 {
-	printf '%s\n' "$2" >"$work/$1.sed"
-	rm -f "$work/$1.sock"
-	socat "UNIX-LISTEN:$work/$1.sock,fork,backlog=100" "EXEC:sed -u -f $work/$1.sed" \
-	    2>"$work/$1.socat" &
+	nservers=$((nservers + 1))
+	server=$work/$1.$nservers.sock
+	printf '%s\n' "$2" >"$server.sed"
+	socat "UNIX-LISTEN:$server,fork,backlog=100" "EXEC:sed -u -f $server.sed" \
+	    2>"$server.log" &
 	children="$children $!"
-	wait_until test -S "$work/$1.sock"
+	wait_until listens_at "$server"
 }
 
 # fails STATUS PATTERN ARGUMENT...: so it ends, and that stands on stderr
@@ -233,48 +236,48 @@ fails()
 wrong_are_found()
 {
 	serve lost 100d
-	check "a lost line is found" fails 76 'actual +0000000 000000000100 ' "$@" echo "$work/lost.sock"
+	check "a lost line is found" fails 76 'actual +0000000 000000000100 ' "$@" echo "$server"
 	serve doubled 100p
 	check "a doubled line is found" fails 76 'actual +0000000 000000000099 ' "$@" \
-	    echo "$work/doubled.sock"
+	    echo "$server"
 	serve altered 's/\(000099 ..\)./\1%/'
 	check "an altered line is found, and shown" fails 76 'actual +0000000 0000000000[0-9]* ..%' \
-	    "$@" echo "$work/altered.sock"
+	    "$@" echo "$server"
 	serve swapped '100{N;s/\(.*\)\n\(.*\)/\2\n\1/}'
 	check "lines in another order are found" fails 76 'actual +0000000 000000000100 ' "$@" \
-	    echo "$work/swapped.sock"
+	    echo "$server"
 	serve mixed '100s/^0000000/0000001/'
 	check "another connection's line is found" fails 76 'actual +0000001 000000000099 ' "$@" \
-	    echo "$work/mixed.sock"
+	    echo "$server"
 	serve longer '100s/$/!/'
 	check "a line that is too long is found" fails 76 'expected +0000000 000000000099 .*' "$@" \
-	    echo "$work/longer.sock"
+	    echo "$server"
 	serve late '100s/.$/!/'
 	check "of a long line, the place is shown where it is wrong" fails 76 \
-	    'actual +\.\.\.[A-Za-z0-9_-]*!' "$@" -s 5000 echo "$work/late.sock"
+	    'actual +\.\.\.[A-Za-z0-9_-]*!' "$@" -s 5000 echo "$server"
 	serve closing 100q
 	check "a server that closes is found" fails 75 'closed connection 0.* outstanding$' "$@" \
-	    echo "$work/closing.sock"
+	    echo "$server"
 }
 
 if command -v socat >/dev/null && echo a | sed -u p >/dev/null 2>&1; then
 	serve mute '100,$d'
-	"$bench" -d 1m -w 0ms -c 1 -k 3 echo "$work/mute.sock" >"$work/mute.out" 2>&1 &
+	"$bench" -d 1m -w 0ms -c 1 -k 3 echo "$server" >"$work/mute.out" 2>&1 &
 	mute=$!
 	children="$children $mute"
 	wrong_are_found -c 1 -k 3
 	wrong_are_found -c 1 -r 3000
 	serve pair '100s/^0000001/0000000/'
-	check "of two connections, too" fails 76 'connection 1: .*' -c 2 -k 3 echo "$work/pair.sock"
+	check "of two connections, too" fails 76 'connection 1: .*' -c 2 -k 3 echo "$server"
 	serve binary '100s/.*/a\x01\xff"/'
 	check "what is no text is shown escaped" fails 76 'actual +a\\x01\\xff\\"' -c 1 -k 3 \
-	    echo "$work/binary.sock"
+	    echo "$server"
 
 	# The server stands still for half a second of one; half of all lines are due then. Of
 	# those, the first 20 wait for 0.4 s at least; sent one after the other, just one would.
 	serve slow '100e sleep 0.5'
 	check "a server that stands still for a while answers all" rated 200 -w 0ms -d 1s -c 1 \
-	    -r 200 echo "$work/slow.sock"
+	    -r 200 echo "$server"
 	check "and is charged for every line that was due meanwhile" \
 	    test "$(value latency_p90_ns)" -ge 400000000
 
@@ -372,7 +375,7 @@ peer_starts()
 if command -v redis-server >/dev/null; then
 	peer_starts redis redis-server --port 0 --unixsocket "$work/redis.sock" --save "" \
 	    --appendonly no --dir "$work"
-	wait_until test -S "$work/redis.sock"
+	wait_until listens_at "$work/redis.sock"
 	check "redis: echo" load -P redis -k 16 -s 1000 echo "$work/redis.sock"
 	check "redis: fanout" load -P redis -k 16 fanout "$work/redis.sock"
 	check "redis: each delivery counts" deliveries_are_of_publications
@@ -402,7 +405,7 @@ fi
 if command -v memcached >/dev/null; then
 	user=$(id -un)
 	peer_starts memcached memcached -u "$user" -s "$work/memcached.sock"
-	wait_until test -S "$work/memcached.sock"
+	wait_until listens_at "$work/memcached.sock"
 	check "memcached: echo" load -P memcached -k 16 echo "$work/memcached.sock"
 	is "its lines have 4 bytes" 4 "$(value size)"
 	check "memcached: churn" load -P memcached churn "$work/memcached.sock"

@@ -45,13 +45,8 @@ start_waiting()
 }
 
 # One that has more to read than the kernel takes for it, as long as it is stopped.
-text=$(head -c 4000 /dev/zero | tr '\0' x)
-some_wait()
-{
-	seq -f "PUB feed %.0f $text" $((nfed + 1)) $((nfed + 50)) | command_lines >/dev/null
-	nfed=$((nfed + 50))
-	[ "$(counter lines.queued)" -gt 0 ]
-}
+text=$(head -c 10000 /dev/zero | tr '\0' x)
+nfed=$(lines_beyond_socket 10000)
 
 start_reading()
 {
@@ -61,8 +56,7 @@ start_reading()
 	children="$children $reader"
 	wait_until counter_is subscriptions 1
 	kill -STOP "$reader"
-	nfed=0
-	wait_until some_wait
+	seq -f "PUB feed %.0f $text" 1 "$nfed" | command_lines >/dev/null
 }
 
 # Some say nothing, some have begun a line, some come when it is stopped.

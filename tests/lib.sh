@@ -14,6 +14,7 @@
 #                leave NAME; gone NAME            QUIT; is it over?
 # Many           hold NAME PORT N [option...]     connections of peer(1), until let_go NAME
 # Waiting        wait_until COMMAND...            polls; 1 if it is in vain
+#                listens_at PATH                  may a client connect to it?
 # Counted        counter NAME; counter_is NAME N   what STATS says
 # AMY_TEST_LEASE=0 makes all daemons wait for their clients that way, where a test does not say.
 # Rules          rule_stat RULE TARGET WHAT; balances RULE TARGET
@@ -273,6 +274,22 @@ is_running()
 	?" $$ "*) return 0 ;;
 	esac
 	return 1
+}
+
+# listens_at PATH: a stream socket of that name takes connections. Its file is there before: between
+# bind(2) and listen(2) it refuses them.
+listens_at()
+{
+	awk -v path="$1" '$4 == "00010000" && $8 == path { n++ } END { exit n == 0 }' /proc/net/unix
+}
+
+# lines_beyond_socket NBYTES: so many lines of that length are more than the kernel holds for a TCP
+# reader that is stopped, if its receive buffer is small and fixed (peer talk --rcvbuf). With fewer,
+# what is seen queued once may be in the socket a moment later.
+lines_beyond_socket()
+{
+	awk -v nbytes="$1" '{ print int(($3 + 262144) / nbytes) + 1 }' \
+	    /proc/sys/net/ipv4/tcp_wmem
 }
 
 # has_lines FILE N: at least so many
