@@ -129,36 +129,64 @@ leave second
 
 # ---- A member that is stopped ----------------------------------------------------------
 
-for name in stopped first second; do
-	subscribe "$name" openbsd "load.> GROUP w" "$work/sock"
-done
-kill -STOP "$(client_pid stopped)"
-readers_have_read()
-{
-	[ "$(echo "WHO load.>" | command_lines | grep -c ' queued=0 ')" -ge "$1" ]
-}
 padding=$(head -c 1000 /dev/zero | tr '\0' x)
-for batch in 0 1 2 3 4 5 6 7 8 9; do
-	seq -f "PUB load.x %g $padding" $((batch * 300 + 1)) $((batch * 300 + 300)) |
-	    command_lines >"$work/out"
-	wait_until readers_have_read 2
-done
-nfirst=$(texts "$work/first.out" | wc -l)
-nsecond=$(texts "$work/second.out" | wc -l)
-kill -CONT "$(client_pid stopped)"
 outs="$work/stopped.out $work/first.out $work/second.out"
-wait_until has_texts 3000 "$outs"
-nstopped=$(texts "$work/stopped.out" | wc -l)
-echo "# $nfirst, $nsecond, and $nstopped for the stopped one"
-check "a member that is stopped gets less than those that work" \
-    test "$nstopped" -lt $(((nfirst + nsecond) / 2))
-# shellcheck disable=SC2086
-texts $outs | cut -d ' ' -f 1 | sort -n >"$work/out"
 seq 1 3000 >"$work/expected"
-same "each line goes to exactly one of them all the same" "$work/expected" "$work/out"
-for name in stopped first second; do
-	leave "$name"
-done
+
+# Those that work have read all they were sent.
+first_and_second_have_read()
+{
+	say first "PING $1" && say second "PING $1" &&
+		wait_until file_has "$work/first.out" "^\+OK $1\$" &&
+		wait_until file_has "$work/second.out" "^\+OK $1\$"
+}
+
+# publish_batch FROM TO
+publish_batch()
+{
+	seq -f "PUB load.x %g $padding" "$1" "$2" | command_lines >"$work/finals"
+	first_and_second_have_read "$1"
+}
+
+stopped_is_chosen_again()
+{
+	publish_batch "$1" "$1"
+	has_texts $((nstopped + 1)) "$work/stopped.out"
+}
+
+# stopped_member NAME ADDRESS...
+stopped_member()
+{
+	local where=$1 batch=0 name
+
+	shift
+	for name in stopped first second; do
+		subscribe "$name" openbsd "load.> GROUP w" "$@"
+	done
+	kill -STOP "$(client_pid stopped)"
+	while [ "$batch" -lt 10 ]; do
+		publish_batch $((batch * 300 + 1)) $((batch * 300 + 300))
+		batch=$((batch + 1))
+	done
+	kill -CONT "$(client_pid stopped)"
+	wait_until has_texts 3000 "$outs"
+	nstopped=$(texts "$work/stopped.out" | wc -l)
+	echo "# $where: of 3000, $nstopped for the stopped one"
+	check "$where: a member that does not read gets no more than its window" \
+	    test "$nstopped" -lt 400
+	# shellcheck disable=SC2086
+	texts $outs | cut -d ' ' -f 1 | sort -n >"$work/out"
+	same "$where: each line goes to exactly one of them all the same" \
+	    "$work/expected" "$work/out"
+	check "$where: when it reads again, it is chosen again" \
+	    wait_until stopped_is_chosen_again 4000
+	for name in stopped first second; do
+		leave "$name"
+	done
+}
+
+stopped_member TCP 127.0.0.1 "$main_port"
+stopped_member Unix "$work/sock"
 
 # ---- One job at a time -----------------------------------------------------------------
 

@@ -23,7 +23,7 @@ cat >"$work/table" <<'END'
 3.15 deliver
 3.1 view
 3.0 inbox
-2.5 access lease
+2.5 access lease members
 2.4 session
 2.3 output
 2.25 stream
@@ -41,7 +41,7 @@ cat >"$work/table" <<'END'
 0.1 activation conf_rule heartbeat notify
 0.05 log
 0.0 address alike conf_text hash http_host http_limits lines memory mhd monotonic rate regex
-0.0 standstill status_page subject units usage utf8
+0.0 standstill status_page subject units unread usage utf8
 END
 # <amy.h> is layer 1, config.h below all.
 

@@ -55,6 +55,7 @@ amyd_unit_tests = \
 	%D%/check_rate \
 	%D%/check_lines \
 	%D%/check_lease \
+	%D%/check_unread \
 	%D%/check_batch \
 	%D%/check_packet \
 	%D%/check_address \
@@ -352,6 +353,10 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_lease_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_lease_LDADD = $(amyd_unit_ldadd)
 %C%_check_lease_LINK = $(faults_link)
+
+%C%_check_unread_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_unread_LDADD = $(amyd_unit_ldadd)
+%C%_check_unread_LINK = $(unit_link)
 
 %C%_check_address_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_address_LDADD = $(amyd_unit_ldadd)

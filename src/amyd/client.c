@@ -75,6 +75,7 @@ client_end(struct handler *handler, struct session *session)
 	news_down(view, session);
 	view_remove(view, session);
 	lease_end(&handler->leases, session);
+	members_forget(&handler->members, session);
 	amy_registrar_deregister(handler->registrar, session->id);
 	session_destroy(session);
 }
@@ -396,6 +397,7 @@ client_go_on(struct handler *handler, struct session *session)
 		client_watch_output(handler, session);
 	else
 		client_approach_end(handler, session);
+	members_settle(&handler->members, session);
 	if (session->nuntold > 0)
 		handler->view.has_dropped = true;
 }

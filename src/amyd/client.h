@@ -15,6 +15,7 @@
 
 #include "lease.h"
 #include "load.h"
+#include "members.h"
 #include "monotonic.h"
 #include "session.h"
 #include "view.h"
@@ -37,6 +38,7 @@ struct handler {
 	struct view view;
 	struct leases leases;
 	struct watch watch;
+	struct members members;
 	struct load *load;
 	enum handler_phase phase;
 	int64_t read_ns;     /* when the lines that it runs were read; 0: not looked */

@@ -40,6 +40,7 @@ struct client {
 
 	/* written by the owner, read by anybody */
 	atomic_uint queued;         /* bytes that wait for it */
+	atomic_uint load;           /* of a member of a group: those, and what it has not read */
 	atomic_bool is_mute;        /* it says no more: it cannot answer */
 	atomic_uint nsubscriptions;
 	_Atomic uint64_t ndropped;  /* lines that it did not get */

@@ -366,6 +366,7 @@ handler_thread_start(const struct handler_setup *setup)
 		goto destroy_registrar;
 	if (router_view_init(&thread->handler.view, setup->router, setup->number) == -1)
 		goto fini_leases;
+	members_init(&thread->handler.members, &thread->handler.view.timers);
 	thread->upstreams = (struct upstreams){
 		.targets = setup->targets,
 		.number = setup->number,

@@ -39,6 +39,7 @@ libamyd_a_SOURCES = \
 	%D%/load.c %D%/load.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_thread.c %D%/log_thread.h \
+	%D%/members.c %D%/members.h \
 	%D%/memory.c %D%/memory.h \
 	%D%/metrics.c %D%/metrics.h \
 	%D%/mode.c %D%/mode.h \
@@ -86,6 +87,7 @@ libamyd_a_SOURCES = \
 	%D%/timers.c %D%/timers.h \
 	%D%/trie.c %D%/trie.h \
 	%D%/units.c %D%/units.h \
+	%D%/unread.c %D%/unread.h \
 	%D%/upstream.c %D%/upstream.h \
 	%D%/upstreams.c %D%/upstreams.h \
 	%D%/usage.c %D%/usage.h \

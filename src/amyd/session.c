@@ -168,12 +168,46 @@ session_receive(struct session *session, char *buffer, size_t size)
 	return 0;
 }
 
-/* For those who choose the least loaded. */
+/* What waits for it, for all; and its load, for those who choose a member of a group. */
 static void
 session_publish_load(struct session *session)
 {
-	atomic_store_explicit(&session->client.queued,
-	                      (unsigned)output_pending(&session->output), memory_order_relaxed);
+	unsigned pending = (unsigned)output_pending(&session->output);
+
+	atomic_store_explicit(&session->client.queued, pending, memory_order_relaxed);
+	if (session->nmemberships > 0)
+		atomic_store_explicit(&session->client.load, pending + session->unread.nbytes,
+		                      memory_order_relaxed);
+}
+
+static bool
+session_is_tcp(const struct session *session)
+{
+	return session->client.peer.any.sa_family != AF_UNIX;
+}
+
+/* A member of a group was sent something. */
+static void
+session_count_unread(struct session *session)
+{
+	if (session->nmemberships > 0 && unread_is_due(&session->unread))
+		unread_look(&session->unread, session->fd, session_is_tcp(session));
+}
+
+bool
+session_look_at_unread(struct session *session)
+{
+	if (session->nmemberships > 0)
+		unread_look_again(&session->unread, session->fd, session_is_tcp(session));
+	session_publish_load(session);
+	return session->unread.nbytes > 0;
+}
+
+void
+session_forget_unread(struct session *session)
+{
+	session->unread = (struct unread){ 0 };
+	session_publish_load(session);
 }
 
 static void
@@ -198,6 +232,7 @@ session_has_sent(struct session *session, ssize_t n)
 {
 	if (n > 0) {
 		session->has_taken = session->is_active = true;
+		session->unread.nsent += (uint32_t)n;
 		return (size_t)n;
 	}
 	if (n == -1 && errno != EAGAIN)
@@ -374,6 +409,7 @@ session_flush(struct session *session)
 		session_consume(session, n);
 		total += n;
 	}
+	session_count_unread(session);
 	session_publish_load(session);
 }
 

@@ -27,6 +27,7 @@
 #include "subscriptions.h"
 #include "tallies.h"
 #include "timers.h"
+#include "unread.h"
 
 enum session_state {
 	SESSION_OPEN,      /* lines come, lines go */
@@ -68,6 +69,7 @@ struct session {
 	bool is_leased;        /* it has one: it is ours, and waited for by us */
 	unsigned char armed;   /* the interest it is waited for with */
 
+	bool is_behind;        /* listed by members.h: it has not read all that it was sent */
 	bool is_active;        /* it had an event, or has taken something, since watch.c looked */
 	bool is_in_line;       /* of the line that it is sending a part has come */
 
@@ -89,6 +91,9 @@ struct session {
 	uint32_t line_since_ms; /* it is in a line: since when; 32 bits of the time are enough */
 	struct subscription_list subscriptions;
 	unsigned nsubscriptions, nbounded; /* nbounded: those that end by COUNT or WITHIN */
+	unsigned nmemberships;             /* those that are members of groups */
+	struct unread unread;              /* of a member of a group */
+	TAILQ_ENTRY(session) behind;
 	struct request_list requests;
 	unsigned nrequests;
 	uint32_t active_since_ms; /* it is not active: when it was last seen to be */
@@ -141,6 +146,15 @@ ssize_t session_receive(struct session *session, char *buffer, size_t size);
  * all that a source makes. An error makes the session dead.
  */
 void session_flush(struct session *session);
+
+/*
+ * A member of a group is chosen by what waits for it here, and what it has not read of what it
+ * was sent. Look at that again. False: it has read all, or is a member no more.
+ */
+bool session_look_at_unread(struct session *session);
+
+/* As if it had read all. */
+void session_forget_unread(struct session *session);
 
 /*
  * Queue a line that answers one of the client's own, or tells it something. There is room:

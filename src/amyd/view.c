@@ -301,7 +301,7 @@ view_follow(struct view *view, struct session *session, const struct view_follow
 		.group = follow->group.bytes,
 		.ngroup = follow->group.nbytes,
 		.credit = follow->count,
-		.load = &session->client.queued,
+		.load = &session->client.load,
 		.is_mute = &session->client.is_mute,
 	};
 	struct subscriber who = { .handler = view->handler, .session = session->id };
@@ -320,6 +320,8 @@ view_follow(struct view *view, struct session *session, const struct view_follow
 	view->slots[who.ref.slot].subscription = sub;
 	view->slots[who.ref.slot].serial = who.ref.serial;
 	session->nsubscriptions++;
+	if (sub->group != NULL)
+		session->nmemberships++;
 	count_subscriptions(session);
 	if (set_limit(view, session, sub, follow) == 0)
 		return sub;
@@ -341,6 +343,8 @@ view_unfollow(struct view *view, struct session *session, struct subscription *s
 {
 	forget_limit(view, session, sub);
 	give_slot(view, sub->who.ref.slot);
+	if (sub->group != NULL && --session->nmemberships == 0)
+		session_forget_unread(session);
 	subscriptions_remove(view->subscriptions, sub);
 	session->nsubscriptions--;
 	count_subscriptions(session);
