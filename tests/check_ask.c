@@ -395,11 +395,11 @@ START_TEST(member_with_the_least_load_is_asked)
 	idle = make_visitor(1);
 	follow(busy, "a GROUP g");
 	follow(idle, "a GROUP g");
-	atomic_store(&busy->session->client.queued, 1000);
+	atomic_store(&busy->session->client.load, 1000);
 	for (int i = 0; i < 5; i++) {
 		ask_for(asker, "a", "x", "tag");
 		asked(idle, "a", "x");
-		atomic_store(&busy->session->client.queued, 1000);
+		atomic_store(&busy->session->client.load, 1000);
 	}
 	GETS(busy, "");
 	end_router();

@@ -656,15 +656,15 @@ START_TEST(member_that_left_while_its_line_was_on_the_way_is_replaced)
 	follow(there, "a GROUP g");
 	follow(there_too, "a GROUP g");
 	follow(here, "a GROUP g");
-	atomic_store(&there_too->session->client.queued, 1);
-	atomic_store(&here->session->client.queued, 2);
+	atomic_store(&there_too->session->client.load, 1);
+	atomic_store(&here->session->client.load, 2);
 	/* By its own handler: another one of its own. */
 	MUST(pub(publisher, "a", "1") == 1);
 	leave(there);
 	read_inbox(&views[1]);
 	GETS(there_too, "MSG a 1\n");
 	/* And then one of another handler. */
-	atomic_store(&here->session->client.queued, 2);
+	atomic_store(&here->session->client.load, 2);
 	MUST(pub(publisher, "a", "2") == 1);
 	MUST(unsub(there_too, "a") == 1);
 	GETS(there_too, "");
