@@ -210,7 +210,7 @@ START_TEST(sentence_says_all_of_it)
 	listener.max_line = 16 * MIB;
 	bound_format(&conf, text);
 	ck_assert_ptr_nonnull(strstr(text, " TiB: 32000 clients of 1.6 GiB, "));
-	ck_assert_ptr_nonnull(strstr(text, "; and for each subscription 1.0 KiB"));
+	ck_assert_ptr_nonnull(strstr(text, "; and for each subscription 2.2 KiB"));
 }
 END_TEST
 

@@ -2,6 +2,9 @@
 /*
  * What one handler has: its sessions, their subscriptions, and how lines get to them.
  */
+#include <malloc.h>
+
+#include "bound.h"
 #include "two_handlers.h"
 
 static struct subscription *
@@ -18,6 +21,50 @@ by_name(const struct visitor *visitor)
 	return (struct subscriber){ .handler = visitor->view->handler,
 		                    .session = visitor->session->id };
 }
+
+/* ---- Memory --------------------------------------------------------------------------- */
+
+/* What malloc(3) has given; 0 where a sanitizer stands in for it. */
+static size_t
+heap_bytes(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+/* The longest pattern, of as many tokens as there may be, which it has for itself. */
+static void
+follow_for_long(struct view *view, struct session *session, unsigned number)
+{
+	char pattern[SUBJECT_MAX_BYTES + 1];
+	struct view_follow follow = { .pattern = { pattern, 0 }, .within_ms = 1000000 };
+
+	for (unsigned i = 0; i < SUBJECT_MAX_TOKENS; i++)
+		follow.pattern.nbytes +=
+		    (size_t)sprintf(pattern + follow.pattern.nbytes, "%s%015u",
+		                    i == 0 ? "" : ".", number);
+	MUST(follow.pattern.nbytes == SUBJECT_MAX_BYTES);
+	MUST(view_follow(view, session, &follow) != NULL);
+}
+
+START_TEST(subscription_takes_no_more_memory_than_is_said_at_start)
+{
+	enum { N = 10000 };
+	size_t before, after;
+	struct session *session;
+
+	start_router();
+	session = make_visitor(0)->session;
+	before = heap_bytes();
+	for (unsigned i = 0; i < N; i++)
+		follow_for_long(&views[0], session, i);
+	after = heap_bytes();
+	fprintf(stderr, "# a subscription took %zu bytes\n", (after - before) / N);
+	MUST(after - before <= (size_t)N * BOUND_SUBSCRIPTION_BYTES);
+	end_router();
+}
+END_TEST
 
 /* ---- Sessions --------------------------------------------------------------------- */
 
@@ -1030,6 +1077,7 @@ int
 main(void)
 {
 	return RUN_SUITE("view",
+	    subscription_takes_no_more_memory_than_is_said_at_start,
 	    session_is_found_by_its_id,
 	    removed_session_is_not_found,
 	    view_grows_with_its_sessions,

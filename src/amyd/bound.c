@@ -33,9 +33,6 @@
 /* Of a target of a rule: its queue apart, what is just being written. */
 #define TARGET_BYTES (UINT64_C(256) << 10)
 
-/* A subscription, and what its pattern takes if nobody else has it. */
-#define SUBSCRIPTION_BYTES 1024
-
 static uint64_t
 add(uint64_t a, uint64_t b)
 {
@@ -191,6 +188,6 @@ bound_format(const struct conf *conf, char text[BOUND_MAX_TEXT])
 	         format_size(bound.total, total), conf->max_clients,
 	         format_size(bound.client, client), conf->handlers,
 	         format_size(bound.handler, handler), format_size(bound.stored, stored),
-	         format_size(bound.rules, rules), format_size(SUBSCRIPTION_BYTES, each));
+	         format_size(bound.rules, rules), format_size(BOUND_SUBSCRIPTION_BYTES, each));
 	return text;
 }

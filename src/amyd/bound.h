@@ -12,6 +12,12 @@
 
 #include "conf.h"
 
+/*
+ * A subscription, and what its pattern takes if nobody else has it: the longest one, of 16 tokens,
+ * with a time when it ends.
+ */
+#define BOUND_SUBSCRIPTION_BYTES 2304
+
 /* Bytes. What overflows is UINT64_MAX. */
 struct bound {
 	uint64_t client;  /* one, of the listener where it may need most */

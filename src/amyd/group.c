@@ -64,7 +64,7 @@ make_group(struct groups *groups, struct trie_node *node, const char *name, size
 	atomic_init(&group->references, 1);
 	group->item.hash = hash_group(groups, node, name, nname);
 	table_insert(&groups->table, &group->item);
-	LIST_INSERT_HEAD(&node->groups, group, of_node);
+	LIST_INSERT_HEAD(&node->end->groups, group, of_node);
 	return group;
 }
 

@@ -56,16 +56,16 @@ gather_group(struct route_draft *draft, struct group *group)
 }
 
 bool
-route_draft_put(struct route_draft *draft, const struct trie_node *node)
+route_draft_put(struct route_draft *draft, const struct trie_end *end)
 {
 	const struct subscription *sub;
 	struct group *group;
 
-	LIST_FOREACH(sub, &node->followers, of_node) {
+	LIST_FOREACH(sub, &end->followers, of_node) {
 		if (!gather_subscriber(draft, &sub->who))
 			return false;
 	}
-	LIST_FOREACH(group, &node->groups, of_node) {
+	LIST_FOREACH(group, &end->groups, of_node) {
 		if (!gather_group(draft, group))
 			return false;
 	}

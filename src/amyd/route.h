@@ -55,7 +55,7 @@ void route_draft_clear(struct route_draft *draft);
 void route_draft_fini(struct route_draft *draft);
 
 /* All that follow the pattern of a node. False: ENOMEM. */
-bool route_draft_put(struct route_draft *draft, const struct trie_node *node);
+bool route_draft_put(struct route_draft *draft, const struct trie_end *end);
 
 /* A route of what was gathered, which route_finish() is to finish. NULL: ENOMEM. */
 struct route *route_draft_make(const struct route_draft *draft, uint64_t version);

@@ -80,19 +80,19 @@ find_pair(const struct subscriptions *subs, const struct trie_node *node, amy_id
 }
 
 static void
-put_follower(struct trie_node *node, struct subscription *sub)
+put_follower(struct trie_end *end, struct subscription *sub)
 {
-	LIST_INSERT_HEAD(&node->followers, sub, of_node);
-	node->first = sub->who;
-	node->nfollowers++;
+	LIST_INSERT_HEAD(&end->followers, sub, of_node);
+	end->first = sub->who;
+	end->nfollowers++;
 }
 
 static void
-take_follower(struct trie_node *node, struct subscription *sub)
+take_follower(struct trie_end *end, struct subscription *sub)
 {
 	LIST_REMOVE(sub, of_node);
-	if (--node->nfollowers > 0)
-		node->first = LIST_FIRST(&node->followers)->who;
+	if (--end->nfollowers > 0)
+		end->first = LIST_FIRST(&end->followers)->who;
 }
 
 /* What a match gives is another thing now. */
@@ -111,7 +111,7 @@ add(struct subscriptions *subs, struct subscription *sub, const struct way *way,
 	if (sub->node == NULL)
 		return false;
 	if (options->ngroup == 0) {
-		put_follower(sub->node, sub);
+		put_follower(sub->node->end, sub);
 		changed(subs);
 	} else if (!groups_join(&subs->groups, sub, options->group, options->ngroup, pattern,
 	                        nbytes)) {
@@ -133,7 +133,7 @@ erase(struct subscriptions *subs, struct subscription *sub)
 		if (groups_leave(&subs->groups, sub))
 			changed(subs);
 	} else {
-		take_follower(sub->node, sub);
+		take_follower(sub->node->end, sub);
 		changed(subs);
 	}
 	trie_prune(&subs->trie, sub->node);
@@ -196,8 +196,10 @@ subscriptions_remove(struct subscriptions *subs, struct subscription *sub)
 size_t
 subscription_pattern(const struct subscription *sub, char text[SUBJECT_MAX_BYTES])
 {
-	memcpy(text, sub->node->path, sub->node->npath);
-	return sub->node->npath;
+	const struct trie_end *end = sub->node->end;
+
+	memcpy(text, end->pattern, end->npattern);
+	return end->npattern;
 }
 
 const char *
@@ -226,9 +228,9 @@ subscriptions_count(struct subscriptions *subs)
 /* ---- Matching --------------------------------------------------------------------- */
 
 static bool
-gather(void *draft, const struct trie_node *node)
+gather(void *draft, const struct trie_end *end)
 {
-	return route_draft_put(draft, node);
+	return route_draft_put(draft, end);
 }
 
 struct route *
@@ -260,8 +262,8 @@ gather_foreseen(const struct subscriptions *subs, const uint64_t *hashes, size_t
 		const struct table_item *item = table_first(&subs->trie.nodes, hashes[i]);
 		const struct trie_node *node = (const struct trie_node *)item;
 
-		if (node != NULL && node->nfollowers == 1)
-			followers[nfollowers++] = node->first;
+		if (node != NULL && node->end != NULL && node->end->nfollowers == 1)
+			followers[nfollowers++] = node->end->first;
 	}
 	return nfollowers;
 }
@@ -336,16 +338,16 @@ struct showing {
 };
 
 static bool
-show(void *context, const struct trie_node *node)
+show(void *context, const struct trie_end *end)
 {
 	const struct showing *showing = context;
 	const struct subscription *sub;
 	const struct group *group;
 
-	LIST_FOREACH(sub, &node->followers, of_node)
+	LIST_FOREACH(sub, &end->followers, of_node)
 		if (!showing->look(showing->context, sub))
 			return false;
-	LIST_FOREACH(group, &node->groups, of_node)
+	LIST_FOREACH(group, &end->groups, of_node)
 		for (size_t i = 0; i < group->nmembers; i++)
 			if (!showing->look(showing->context, group->members[i].subscription))
 				return false;

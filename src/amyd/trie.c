@@ -51,16 +51,26 @@ way_end(const struct trie *trie, const struct way *way, size_t *nbytes)
 
 /* ---- Nodes ------------------------------------------------------------------------ */
 
-/* Is it the node whose path is that of anchor, and nbytes more of whole tokens? */
+/*
+ * Is it the node that comes behind the anchor by nbytes of whole tokens? Where a pattern ends its
+ * text tells at once, else the tokens on the way back do.
+ */
 static bool
 is_below(const struct trie_node *node, const struct trie_node *anchor, const char *bytes,
          size_t nbytes)
 {
-	size_t skip = anchor->npath == 0 ? 0 : anchor->npath + 1u;
-
-	return node->npath == skip + nbytes && memcmp(node->path + skip, bytes, nbytes) == 0 &&
-	       memcmp(node->path, anchor->path, anchor->npath) == 0 &&
-	       (skip == 0 || node->path[skip - 1] == '.');
+	if (anchor->depth == 0 && node->end != NULL)
+		return node->end->npattern == nbytes &&
+		       memcmp(node->end->pattern, bytes, nbytes) == 0;
+	for (; node->depth > anchor->depth; node = node->parent) {
+		if (node->ntoken > nbytes ||
+		    memcmp(bytes + nbytes - node->ntoken, node->token, node->ntoken) != 0)
+			return false;
+		nbytes -= node->ntoken;
+		if (nbytes > 0 && bytes[--nbytes] != '.')
+			return false;
+	}
+	return node == anchor && nbytes == 0;
 }
 
 /* NULL: there is none. */
@@ -79,13 +89,10 @@ find_below(const struct trie *trie, const struct trie_node *anchor, uint64_t has
 	return NULL;
 }
 
-/* Is its last token that wildcard? */
 static bool
 is_wildcard(const struct trie_node *node, char wildcard)
 {
-	size_t skip = node->parent->npath == 0 ? 0 : node->parent->npath + 1u;
-
-	return node->npath == skip + 1 && node->path[skip] == wildcard;
+	return node->ntoken == 1 && node->token[0] == wildcard;
 }
 
 static void
@@ -103,38 +110,90 @@ tell_parent(struct trie *trie, const struct trie_node *node, bool is_there)
 	parent->nchildren += is_there ? 1 : -1u;
 }
 
-/* The path is the parent's and one token more. NULL: ENOMEM. */
-static struct trie_node *
-make_child(struct trie *trie, struct trie_node *parent, uint64_t hash, const char *path,
-           size_t npath)
+static void
+end_init(struct trie_end *end, const struct amy_bytes *pattern)
 {
-	struct trie_node *node = malloc(offsetof(struct trie_node, path) + npath);
+	LIST_INIT(&end->followers);
+	LIST_INIT(&end->groups);
+	end->nfollowers = 0;
+	end->npattern = (uint8_t)pattern->nbytes;
+	memcpy(end->pattern, pattern->bytes, pattern->nbytes);
+}
+
+/* Of a node without its end, or where that stands in one piece with it. */
+static size_t
+node_size(size_t ntoken)
+{
+	const size_t align = _Alignof(struct trie_end);
+
+	return (offsetof(struct trie_node, token) + ntoken + align - 1) & ~(align - 1);
+}
+
+static size_t
+end_size(const struct amy_bytes *pattern)
+{
+	return offsetof(struct trie_end, pattern) + pattern->nbytes;
+}
+
+/* One token more; where the pattern ends, with an end. pattern: NULL, or that. NULL: ENOMEM. */
+static struct trie_node *
+make_child(struct trie *trie, struct trie_node *parent, uint64_t hash,
+           const struct amy_bytes *token, const struct amy_bytes *pattern)
+{
+	size_t at = node_size(token->nbytes);
+	size_t size = pattern == NULL ? offsetof(struct trie_node, token) + token->nbytes
+	                              : at + end_size(pattern);
+	struct trie_node *node = malloc(size > sizeof *node ? size : sizeof *node);
 
 	if (node == NULL)
 		return NULL;
 	node->parent = parent;
-	LIST_INIT(&node->followers);
-	LIST_INIT(&node->groups);
-	node->nfollowers = node->nchildren = 0;
+	node->end = pattern == NULL ? NULL : (struct trie_end *)((char *)node + at);
+	node->nchildren = 0;
 	node->has_star = node->has_tail = false;
+	node->has_own_end = pattern != NULL;
 	node->depth = (uint8_t)(parent->depth + 1);
-	node->npath = (uint8_t)npath;
-	memcpy(node->path, path, npath);
+	node->ntoken = (uint8_t)token->nbytes;
+	memcpy(node->token, token->bytes, token->nbytes);
+	if (pattern != NULL)
+		end_init(node->end, pattern);
 	node->item.hash = hash;
 	table_insert(&trie->nodes, &node->item);
 	tell_parent(trie, node, true);
 	return node;
 }
 
+/* A node that others have on their way is the end of a pattern, too. False: ENOMEM. */
+static bool
+make_end(struct trie_node *node, const struct amy_bytes *pattern)
+{
+	if (node->end != NULL)
+		return true;
+	node->end = malloc(end_size(pattern));
+	if (node->end == NULL)
+		return false;
+	end_init(node->end, pattern);
+	return true;
+}
+
+static bool
+is_needed(const struct trie_node *node)
+{
+	return node->nchildren > 0 ||
+	       (node->end != NULL &&
+	        (!LIST_EMPTY(&node->end->followers) || !LIST_EMPTY(&node->end->groups)));
+}
+
 void
 trie_prune(struct trie *trie, struct trie_node *node)
 {
-	while (node != trie->root && LIST_EMPTY(&node->followers) &&
-	       LIST_EMPTY(&node->groups) && node->nchildren == 0) {
+	while (node != trie->root && !is_needed(node)) {
 		struct trie_node *parent = node->parent;
 
 		tell_parent(trie, node, false);
 		table_erase(&trie->nodes, &node->item);
+		if (!node->has_own_end)
+			free(node->end);
 		free(node);
 		node = parent;
 	}
@@ -153,18 +212,20 @@ struct trie_node *
 trie_make(struct trie *trie, const struct way *pattern)
 {
 	const struct subject_tokens *tokens = &pattern->tokens;
+	struct amy_bytes text = { tokens->starts[0], 0 };
 	struct trie_node *node = trie->root;
 
+	way_end(trie, pattern, &text.nbytes);
 	for (unsigned i = 0; i < tokens->n; i++) {
+		const struct amy_bytes token = { tokens->starts[i], tokens->lengths[i] };
 		uint64_t hash = trie_extend(node->item.hash, pattern->hashes[i]);
 		struct trie_node *child =
-		    find_below(trie, node, hash, tokens->starts[i], tokens->lengths[i]);
+		    find_below(trie, node, hash, token.bytes, token.nbytes);
 
 		if (child == NULL)
-			child = make_child(trie, node, hash, tokens->starts[0],
-			                   (size_t)(tokens->starts[i] - tokens->starts[0]) +
-			                       tokens->lengths[i]);
-		if (child == NULL) {
+			child = make_child(trie, node, hash, &token,
+			                   i + 1 == tokens->n ? &text : NULL);
+		if (child == NULL || (i + 1 == tokens->n && !make_end(child, &text))) {
 			trie_prune(trie, node);
 			return NULL;
 		}
@@ -190,7 +251,7 @@ struct walk {
 	const struct trie *trie;
 	const struct way *subject;
 	bool is_reserved;
-	bool (*visit)(void *context, const struct trie_node *node);
+	bool (*visit)(void *context, const struct trie_end *end);
 	void *context;
 	unsigned nplaces;
 	struct place places[SUBJECT_MAX_TOKENS + 2];
@@ -240,6 +301,13 @@ find_place(const struct walk *walk, const struct place *place)
 	return find_below(walk->trie, place->anchor, place->hash, start, nbytes);
 }
 
+/* False: the visit said so. */
+static bool
+visit_end(const struct walk *walk, const struct trie_node *node)
+{
+	return node->end == NULL || walk->visit(walk->context, node->end);
+}
+
 /* What follows by a wildcard below a node. False: a visit said so. */
 static bool
 step_wildcards(struct walk *walk, const struct trie_node *node)
@@ -248,7 +316,7 @@ step_wildcards(struct walk *walk, const struct trie_node *node)
 	uint64_t star = trie_extend(node->item.hash, trie->star_hash);
 	uint64_t tail = trie_extend(node->item.hash, trie->tail_hash);
 
-	if (node->has_tail && !walk->visit(walk->context, find_below(trie, node, tail, ">", 1)))
+	if (node->has_tail && !visit_end(walk, find_below(trie, node, tail, ">", 1)))
 		return false;
 	if (node->has_star)
 		push(walk, star, node->depth + 1u, find_below(trie, node, star, "*", 1));
@@ -271,7 +339,7 @@ step(struct walk *walk)
 		if (place.anchor == NULL)
 			return true;
 		if (is_end)
-			return walk->visit(walk->context, place.anchor);
+			return visit_end(walk, place.anchor);
 		if ((place.depth > 0 || !walk->is_reserved) &&
 		    !step_wildcards(walk, place.anchor))
 			return false;
@@ -283,7 +351,7 @@ step(struct walk *walk)
 
 bool
 trie_match(const struct trie *trie, const struct way *subject, bool is_reserved,
-           bool (*visit)(void *context, const struct trie_node *node), void *context)
+           bool (*visit)(void *context, const struct trie_end *end), void *context)
 {
 	struct walk walk;
 

@@ -24,29 +24,43 @@
 LIST_HEAD(group_list, group);
 
 /*
- * A place in the trie: all tokens on the way from the root, wildcards like any others.
+ * A pattern that ends at a node, or did: its place stays with the node. Owner: its node.
+ */
+struct trie_end {
+	/* guarded by the lock */
+	struct subscription_list followers;
+	struct group_list groups;
+	struct subscriber first; /* of the followers: one who is alone is not looked at */
+	uint32_t nfollowers;
+
+	/* constant */
+	uint8_t npattern;
+	char pattern[];
+};
+
+/*
+ * A place in the trie: a token, wildcards like any others, behind those of its parent.
  *
- * Exists as long as something hangs below it or on it. It is kept small: with a path of up to 24
- * bytes it takes 112 bytes of the heap.
+ * Exists as long as something hangs below it or on it. It is kept small, for a pattern of 16
+ * tokens may have as many of its own: with a token of up to 18 bytes, and no pattern, it takes 64
+ * bytes of the heap. What was made for a pattern is one piece with it.
  */
 struct trie_node {
-	struct table_item item; /* the hash of the whole path */
+	struct table_item item; /* the hash of all tokens from the root to here */
 
 	/* constant */
 	struct trie_node *parent; /* NULL: the root */
 
 	/* guarded by the lock */
-	struct subscription_list followers; /* of the pattern that ends here */
-	struct group_list groups;           /* the same */
-	struct subscriber first; /* of the followers: one who is alone is not looked at */
-	uint32_t nfollowers;
+	struct trie_end *end; /* NULL: no pattern has ended here */
 	uint32_t nchildren;
-	bool has_star, has_tail; /* a child "*", ">" */
+	bool has_star : 1, has_tail : 1; /* a child "*", ">" */
 
-	/* constant */
-	uint8_t depth; /* tokens */
-	uint8_t npath;
-	char path[]; /* the pattern that ends here */
+	/* constant, as the pointer to the end once it is there */
+	bool has_own_end : 1; /* it is one piece with the node */
+	uint8_t depth;        /* tokens */
+	uint8_t ntoken;
+	char token[];
 };
 
 struct trie {
@@ -94,17 +108,17 @@ uint64_t way_end(const struct trie *trie, const struct way *way, size_t *nbytes)
 /* The node where a pattern ends. NULL: there is none. */
 struct trie_node *trie_find(const struct trie *trie, const struct way *pattern);
 
-/* The same, and what is missing is made. NULL: ENOMEM, and nothing was made. */
+/* The same, and what is missing is made: it has an end. NULL: ENOMEM, and nothing was made. */
 struct trie_node *trie_make(struct trie *trie, const struct way *pattern);
 
 /* Free a node that nothing needs any more, and then its parents likewise. */
 void trie_prune(struct trie *trie, struct trie_node *node);
 
 /*
- * Visit each node whose pattern matches the subject, until a visit says false, which is returned
- * then. A reserved subject ("_amyd...") is matched by no wildcard in its first place.
+ * Visit the end of each pattern that matches the subject, until a visit says false, which is
+ * returned then. A reserved subject ("_amyd...") is matched by no wildcard in its first place.
  */
 bool trie_match(const struct trie *trie, const struct way *subject, bool is_reserved,
-                bool (*visit)(void *context, const struct trie_node *node), void *context);
+                bool (*visit)(void *context, const struct trie_end *end), void *context);
 
 #endif
