@@ -265,7 +265,7 @@ START_TEST(user_is_any_name)
 	load_good("user = nobody", &conf);
 	ck_assert_str_eq(conf.user, "nobody");
 	conf_fini(&conf);
-	assert_refused("user = \"amyd\n", 2, "");
+	assert_refused("user = \"amyd\n", 1, "a string that does not end in its line");
 	remove_folder();
 }
 END_TEST
@@ -1473,7 +1473,8 @@ END_TEST
 START_TEST(what_cannot_be_parsed_is_refused_with_its_line)
 {
 	make_folder();
-	assert_refused("\n= 3", 2, "unexpected token '='");
+	assert_refused("\n= 3", 2, "what stands before the = is not the name of an option");
+	assert_refused("\n, a", 2, "unexpected token ','");
 	assert_refused("\n\n}", 3, "unexpected closing brace");
 	assert_refused("handlers = { 1 }", 1, "unexpected token '{'");
 	assert_refused("handlers += 1", 1, "attempt to append to non-list option");
@@ -1530,7 +1531,7 @@ START_TEST(what_looks_like_a_comment_in_a_string_is_none)
 		{ "user = \"'#\"", "'#" },
 		{ "user = '\"#'", "\"#" },
 		{ "user = \"\\\\\"# \"", "\\" },
-		{ "user = \"\n#\n\"", "\n#\n" },
+		{ "user = \"\\\n#\"", "#" },
 		{ "user = a//b", "a//b" },
 		{ "user = /a//b", "/a//b" },
 	};
@@ -1554,8 +1555,160 @@ START_TEST(lines_of_comments_are_counted)
 	assert_refused("// x\n//\nhandlers = 65", 3, "handlers = 65");
 	assert_refused("/*\n\n*/ # x\nhandlers = 65", 4, "handlers = 65");
 	assert_refused("/* x */ /* y */ handlers = 65", 1, "handlers = 65");
-	assert_refused("user = \"#\n\"\nhandlers = 65", 3, "handlers = 65");
+	assert_refused("user = \"#\\\n\"\nhandlers = 65", 3, "handlers = 65");
+	assert_refused("user = '#\\\n'\nhandlers = 65", 3, "handlers = 65");
+	assert_refused("# x\r\n\r\n/*\r\n*/handlers = 65", 4, "handlers = 65");
 	assert_refused("listen a { # x\n# y\n" ADDRESS "# z\nmode = x # y\n}", 5, "mode = ");
+	remove_folder();
+}
+END_TEST
+
+/* ---- What libConfuse would misread ------------------------------------------------- */
+
+/* What is wrong in a text stands in its second line; it hides nothing, and the next is read. */
+START_TEST(what_the_lexer_would_misread_is_refused_with_its_line)
+{
+	static const char quotes[] = "a * or + outside of a string: put what it belongs to into "
+				     "quotes";
+	static const char environment[] = "a ${ that is not of the form ${NAME} or ${NAME:-text}";
+	static const char open_string[] = "a string that does not end in its line: add the quote";
+	static const char octal[] = "a backslash before digits that are no byte in octal";
+	static const char name[] = "what stands before the = is not the name of an option";
+	static const char *const texts[][2] = {
+		{ "*/*", quotes },
+		{ "user = */*", quotes },
+		{ "user = a*/", quotes },
+		{ "user = a/*b", quotes },
+		{ "listen a { address = *:0 }", quotes },
+		{ "user = a+b", quotes },
+		{ "user + = a", quotes },
+		{ "user = \"a", open_string },
+		{ "user = \"a\nlease = \"2s\"", open_string },
+		{ "user = 'a", open_string },
+		{ "user = \"a\\", open_string },
+		{ "user = 'a\\", open_string },
+		{ "user = '\n", open_string },
+		{ "user = \"\\9\"", octal },
+		{ "user = \"\\400\"", octal },
+		{ "user = \"\\1234\"", octal },
+		{ "user = \"\\18\"", octal },
+		{ "user = \"a\\0b\"", "a NUL byte in a string" },
+		{ "user = \"a\\000b\"", "a NUL byte in a string" },
+		{ "user = \"a\\x0\"", "a NUL byte in a string" },
+		{ "user = \"a\\x00f\"", "a NUL byte in a string" },
+		{ "user = \"${A\"\n}", environment },
+		{ "user = \"${A:-\"}\"", environment },
+		{ "user = \"${A:+b}\"", environment },
+		{ "user = \"${}\"", environment },
+		{ "user = ${A\n}", environment },
+		{ "user = a${A}", "a ${ within a word: put the word into double quotes" },
+		{ "# a\rhandlers = x", "a carriage return that no line feed follows" },
+		{ "user = a\rb", "a carriage return that no line feed follows" },
+		{ "user = a\f", "a control byte outside of a string" },
+		{ "user = \x7f", "a control byte outside of a string" },
+		{ "log|level = info", name },
+		{ "\"log|level\" = info", name },
+		{ "\"\" = info", name },
+		{ "= = info", name },
+		{ "\"\" a", "a name is empty" },
+	};
+	char text[200];
+	struct conf conf;
+
+	make_folder();
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		snprintf(text, sizeof text, "handlers = 3\n%s\n", texts[i][0]);
+		assert_refused(text, 2, texts[i][1]);
+		load_good("handlers = 7\n" RULE("a", "a", "to = { \"subject:b\" }"), &conf);
+		ck_assert_uint_eq(conf.handlers, 7);
+		ck_assert_uint_eq(conf.nrules, 1);
+		conf_fini(&conf);
+	}
+	remove_folder();
+}
+END_TEST
+
+START_TEST(strings_of_all_forms_are_read_as_they_are_written)
+{
+	static const char *const texts[][2] = {
+		{ "\"a*/*+b\"", "a*/*+b" },
+		{ "'a*/*+b'", "a*/*+b" },
+		{ "\"\\1\\12\\101\\x4a\\x4\\xg\"", "\1\nAJ\4xg" },
+		{ "\"a\\nb\\tc\\d\\$\\{\"", "a\nb\tcd${" },
+		{ "'a\\nb\\9${'", "a\\nb\\9${" },
+		{ "\"a\\\nb\"", "ab" },
+		{ "\"$5 {}\"", "$5 {}" },
+		{ "\"${AMYD_CHECK_CONF}b\"", "ab" },
+		{ "${AMYD_CHECK_CONF}", "a" },
+		{ "\"${AMYD_CHECK_UNSET:-x # y}b\"", "x # yb" },
+		{ "\"${AMYD_CHECK_UNSET}b\"", "b" },
+	};
+	char text[200];
+	struct conf conf;
+
+	make_folder();
+	MUST(setenv("AMYD_CHECK_CONF", "a", 1) == 0);
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		snprintf(text, sizeof text, "user = %s\nhandlers = 7", texts[i][0]);
+		load_good(text, &conf);
+		ck_assert_str_eq(conf.user, texts[i][1]);
+		ck_assert_uint_eq(conf.handlers, 7);
+		conf_fini(&conf);
+	}
+	remove_folder();
+}
+END_TEST
+
+/* A text of n sections, one a line, to be freed. */
+static char *
+write_sections(int n)
+{
+	static const char format[] = "history h%d { match = a }\n";
+	size_t room = (sizeof format + 10) * (size_t)n;
+	char *text = malloc(room);
+	size_t used = 0;
+
+	MUST(text != NULL);
+	for (int i = 0; i < n; i++)
+		used += (size_t)snprintf(text + used, room - used, format, i);
+	return text;
+}
+
+START_TEST(sections_are_at_most_4096)
+{
+	char *text = write_sections(4096);
+	struct conf conf;
+
+	make_folder();
+	load_good(text, &conf);
+	ck_assert_uint_eq(conf.nhistories, 4096);
+	conf_fini(&conf);
+	free(text);
+	text = write_sections(100000);
+	assert_refused(text, 4097, "there are more than 4096 sections: remove those from here on");
+	free(text);
+	remove_folder();
+}
+END_TEST
+
+/* The lexer looks at a long one again for every 8 KiB of it. */
+START_TEST(strings_and_words_have_at_most_65535_bytes)
+{
+	static const char reason[] = "a string or word of more than 65535 bytes";
+	struct conf conf;
+	char *text = malloc(70000);
+
+	MUST(text != NULL);
+	make_folder();
+	sprintf(text, "user = %065535d", 0);
+	load_good(text, &conf);
+	ck_assert_uint_eq(strlen(conf.user), 65535);
+	conf_fini(&conf);
+	sprintf(text, "\nuser = %065536d", 0);
+	assert_refused(text, 2, reason);
+	sprintf(text, "\nuser = '%065534d'", 0);
+	assert_refused(text, 2, reason);
+	free(text);
 	remove_folder();
 }
 END_TEST
@@ -1876,8 +2029,7 @@ START_TEST(without_memory_to_parse_a_text_it_is_not_parsed)
 	make_folder();
 	/* 64 KiB each: half a MiB, and a hundred times the text. */
 	ck_assert_uint_ge(count_failures_before_parsing("nonsense"), 512 / 64);
-	memset(text, ' ', sizeof text - 1);
-	memcpy(text, "nonsense", strlen("nonsense"));
+	memset(text, ',', sizeof text - 1);
 	ck_assert_uint_ge(count_failures_before_parsing(text),
 	                  (512 * 1024 + 100 * (unsigned)sizeof text) / 65536);
 	remove_folder();
@@ -2141,6 +2293,10 @@ main(void)
 	    comments_are_skipped,
 	    what_looks_like_a_comment_in_a_string_is_none,
 	    lines_of_comments_are_counted,
+	    what_the_lexer_would_misread_is_refused_with_its_line,
+	    strings_of_all_forms_are_read_as_they_are_written,
+	    sections_are_at_most_4096,
+	    strings_and_words_have_at_most_65535_bytes,
 	    missing_file_is_refused,
 	    directory_is_refused,
 	    nul_bytes_are_refused,

@@ -190,6 +190,13 @@ is_unchanged "a broken file" 'conf:[0-9]+: .*: the configuration stays as it is'
 conf 'listen one { address = "127.0.0.1:0"  per_ip = many }'
 refuse
 is_unchanged "a bad value" 'per_ip = many'
+for text in '*/*' 'user = "a' 'user = "\9"'; do
+	conf "$a
+$text"
+	refuse
+	is_unchanged "a text that could be misread" \
+	    "conf:$(wc -l <"$work/conf"): .*: the configuration stays as it is"
+done
 : >"$work/conf"
 refuse
 is_unchanged "an empty file" 'conf: it says nothing: the configuration stays as it is'
@@ -245,7 +252,7 @@ if command -v prlimit >/dev/null; then
 	no | '')
 		{
 			cat "$work/good"
-			yes '# a comment of some length, which is read and thrown away' | head -n 100000
+			yes 'drain_time = "5s"' | head -n 100000
 		} >"$work/conf"
 		size=$(awk '/^VmSize/ { print $2 * 1024 }' "/proc/$daemon/status")
 		prlimit --pid "$daemon" --as="$((size + 4000000)):"

@@ -730,6 +730,9 @@ make_parser(void)
 	return cfg;
 }
 
+/* A section takes libConfuse 5 KiB at most before anything is said in it. */
+#define SECTION_BYTES ((size_t)8192)
+
 /*
  * libConfuse does not survive that memory runs out: so see that there is enough for what it
  * makes of a text, before it begins. NULL: ENOMEM; else to be freed after it.
@@ -737,7 +740,12 @@ make_parser(void)
 static void *
 reserve_memory(const char *text)
 {
-	return memory_reserve(512 * 1024 + 100 * strlen(text));
+	size_t nsections = 0;
+
+	for (const char *c = text; nsections < CONF_TEXT_MAX_SECTIONS; nsections++, c++)
+		if ((c = strchr(c, '{')) == NULL)
+			break;
+	return memory_reserve(512 * 1024 + 100 * strlen(text) + SECTION_BYTES * nsections);
 }
 
 static int
@@ -753,8 +761,11 @@ parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX
 	error_path = path;
 	error_text = error;
 	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS) {
-		if (error[0] == '\0')
-			snprintf(error, CONF_MAX_ERROR, "%s: cannot be parsed", path);
+		if (error[0] == '\0') /* an empty string in the place of a name */
+			snprintf(error, CONF_MAX_ERROR,
+			         "%s:%d: a name is empty, here or in the section that begins "
+			         "here: see amyd.conf(5)",
+			         path, cfg->line);
 	} else if (read_values(conf, cfg) == -1) {
 		if (error[0] == '\0') {
 			snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
