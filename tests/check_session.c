@@ -1243,6 +1243,44 @@ START_TEST(source_does_not_take_a_turn_for_ever)
 }
 END_TEST
 
+/* "tick", every third time that it is asked. */
+static bool
+ticks_more(struct output_source *source, struct amy_line_writer *writer)
+{
+	struct lines *lines = (struct lines *)source;
+
+	if (++lines->ncalls % 3 > 0)
+		return true;
+	lines->next++;
+	return amy_line_writer_put(writer, "tick", 4) == 0 && lines->next < lines->end;
+}
+
+START_TEST(source_that_has_nothing_in_this_turn_is_asked_in_the_next)
+{
+	struct lines lines = { { ticks_more, lines_end }, .end = 2 };
+
+	nended = 0;
+	make_session();
+	ck_assert(session_put_source(session, &lines.source));
+	ck_assert_uint_eq(lines.ncalls, 2);
+	answer("+OK");
+	session_flush(session);
+	ck_assert_str_eq(received(), "tick\n");
+	ck_assert_uint_eq(lines.ncalls, 4);
+	/* What comes behind waits, and the client is not taken for one that does not read. */
+	session->has_taken = false;
+	session_flush(session);
+	ck_assert(session->has_taken);
+	ck_assert_uint_eq(lines.ncalls, 5);
+	ck_assert_uint_eq(session_interest(session), AMY_HUP | AMY_WRITE);
+	session_flush(session);
+	ck_assert_uint_eq(nended, 1);
+	ck_assert_str_eq(received(), "tick\n+OK\n");
+	ck_assert(session_wants_input(session));
+	end_session();
+}
+END_TEST
+
 START_TEST(source_ends_with_a_session_that_is_cut)
 {
 	struct lines lines = make_lines(1000000, 1000);
@@ -1907,6 +1945,7 @@ main(void)
 	    source_that_has_few_lines_is_used_up_at_once,
 	    source_that_has_many_lines_waits_for_its_turn,
 	    source_does_not_take_a_turn_for_ever,
+	    source_that_has_nothing_in_this_turn_is_asked_in_the_next,
 	    source_ends_with_a_session_that_is_cut,
 	    source_of_a_session_that_is_not_open_ends,
 	    without_memory_a_source_ends,

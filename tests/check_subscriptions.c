@@ -1888,44 +1888,53 @@ END_TEST
 
 /* ---- Lists for people to look at -------------------------------------------------- */
 
-/* "NUMBER pattern[ group];" for each, as the list has them. */
+static int
+compare_texts(const void *left, const void *right)
+{
+	return strcmp(left, right);
+}
+
+/* "NUMBER pattern[ group];" for each that a whole list has, sorted. */
 static const char *
-listed(const char *pattern, size_t max)
+listed(const char *pattern)
 {
 	static char text[4096];
-	struct subscriptions_list list;
-	size_t used = 0;
+	char items[64][64];
+	struct subscriptions_list list = { .n = 0 };
+	size_t used = 0, n = 0;
 
-	MUST(subscriptions_list(subs, pattern, strlen(pattern), max, &list) == 0);
-	text[0] = '\0';
-	for (size_t i = 0; i < list.n; i++) {
-		const struct subscriptions_item *item = &list.items[i];
+	while (!subscriptions_list_is_over(&list)) {
+		MUST(subscriptions_list_next(&list, subs, pattern, strlen(pattern)) == 0);
+		for (size_t i = 0; i < list.n; i++) {
+			const struct subscriptions_item *item = &list.items[i];
 
-		used += (size_t)snprintf(text + used, sizeof text - used, "%u %s%s%s;",
-		                         number_of(&item->who), list.texts + item->pattern,
-		                         item->group == 0 ? "" : " ",
-		                         item->group == 0 ? "" : list.texts + item->group);
+			snprintf(items[n++], sizeof items[0], "%u %s%s%s;",
+			         number_of(&item->who), list.texts + item->pattern,
+			         item->group == 0 ? "" : " ",
+			         item->group == 0 ? "" : list.texts + item->group);
+		}
 	}
-	if (list.is_partial)
-		snprintf(text + used, sizeof text - used, "...");
 	subscriptions_list_free(&list);
+	qsort(items, n, sizeof items[0], compare_texts);
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "%s", items[i]);
 	return text;
 }
 
 START_TEST(list_of_a_subject_has_all_whose_pattern_matches)
 {
 	create();
-	ck_assert_str_eq(listed("a.b", 10), "");
+	ck_assert_str_eq(listed("a.b"), "");
 	add(3, "a.b");
 	add(3, "a.*");
 	add(6, "a.>");
 	add(1, "a.c");
 	join_group(4, "a.b", "workers");
 	join_group(7, "a.b", "workers");
-	ck_assert_str_eq(listed("a.b", 10),
-	                 "3 a.b;3 a.*;6 a.>;4 a.b workers;7 a.b workers;");
-	ck_assert_str_eq(listed("a.c", 10), "3 a.*;6 a.>;1 a.c;");
-	ck_assert_str_eq(listed("b", 10), "");
+	ck_assert_str_eq(listed("a.b"), "3 a.*;3 a.b;4 a.b workers;6 a.>;7 a.b workers;");
+	ck_assert_str_eq(listed("a.c"), "1 a.c;3 a.*;6 a.>;");
+	ck_assert_str_eq(listed("b"), "");
 	destroy();
 }
 END_TEST
@@ -1937,53 +1946,97 @@ START_TEST(list_of_a_pattern_has_all_that_overlap_it)
 	add(3, "b.>");
 	add(6, "*.c.d");
 	join_group(9, "b.c", "g");
-	ck_assert_str_eq(listed("a.*", 10), "0 a.b;");
-	ck_assert_str_eq(listed("b.*", 10), "3 b.>;9 b.c g;");
-	ck_assert_str_eq(listed("*.*.d", 10), "3 b.>;6 *.c.d;");
-	ck_assert_str_eq(listed(">", 10), "0 a.b;3 b.>;6 *.c.d;9 b.c g;");
-	ck_assert_str_eq(listed("c.>", 10), "6 *.c.d;");
-	ck_assert_str_eq(listed("d", 10), "");
+	ck_assert_str_eq(listed("a.*"), "0 a.b;");
+	ck_assert_str_eq(listed("b.*"), "3 b.>;9 b.c g;");
+	ck_assert_str_eq(listed("*.*.d"), "3 b.>;6 *.c.d;");
+	ck_assert_str_eq(listed(">"), "0 a.b;3 b.>;6 *.c.d;9 b.c g;");
+	ck_assert_str_eq(listed("c.>"), "6 *.c.d;");
+	ck_assert_str_eq(listed("d"), "");
 	destroy();
 }
 END_TEST
 
-START_TEST(list_that_is_too_long_says_so)
+START_TEST(list_takes_no_longer_for_its_next_part_however_many_there_are)
 {
+	struct subscriptions_list list = { .n = 0 };
+	size_t nparts = 0, nlooks = 0, n = 0;
+
 	create();
-	for (unsigned i = 0; i < 6; i++)
-		add(i, "a.b");
-	ck_assert_str_eq(listed("a.b", 6), "0 a.b;3 a.b;1 a.b;4 a.b;2 a.b;5 a.b;");
-	ck_assert_ptr_nonnull(strstr(listed("a.b", 5), "..."));
-	ck_assert_ptr_nonnull(strstr(listed("a.*", 5), "..."));
-	ck_assert_str_eq(listed("a.*", 0), "...");
-	destroy();
+	for (unsigned i = 0; i < 20000; i++) {
+		char pattern[32];
+
+		snprintf(pattern, sizeof pattern, "%s.%u", i % 100 == 0 ? "b" : "a", i);
+		add(i % 10, pattern);
+	}
+	for (; !subscriptions_list_is_over(&list); nparts++) {
+		MUST(subscriptions_list_next(&list, subs, "b.*", 3) == 0);
+		MUST(list.nlooks < 1000);
+		nlooks += list.nlooks;
+		n += list.n;
+	}
+	ck_assert_uint_eq(n, 200);
+	ck_assert_uint_eq(nlooks, 20000);
+	ck_assert_uint_gt(nparts, 20);
+	subscriptions_list_free(&list);
+	destroy_all();
+}
+END_TEST
+
+START_TEST(list_has_each_once_while_others_come_and_go)
+{
+	static unsigned seen[40000];
+	struct subscriptions_list list = { .n = 0 };
+	unsigned nadded = 0;
+	char pattern[32];
+
+	create();
+	for (; nadded < 5000; nadded++) {
+		snprintf(pattern, sizeof pattern, "a.%u", nadded);
+		add(nadded % 10, pattern);
+	}
+	memset(seen, 0, sizeof seen);
+	while (!subscriptions_list_is_over(&list)) {
+		MUST(subscriptions_list_next(&list, subs, "a.*", 3) == 0);
+		for (size_t i = 0; i < list.n; i++)
+			seen[strtoul(list.texts + list.items[i].pattern + 2, NULL, 10)]++;
+		for (unsigned i = 0; i < 700; i++, nadded++) {
+			snprintf(pattern, sizeof pattern, "a.%u", nadded);
+			add(nadded % 10, pattern);
+		}
+	}
+	MUST(nadded > 15000); /* the table has grown twice at least */
+	for (unsigned i = 0; i < 5000; i++)
+		MUST(seen[i] == 1);
+	for (unsigned i = 5000; i < nadded; i++)
+		MUST(seen[i] <= 1);
+	subscriptions_list_free(&list);
+	destroy_all();
 }
 END_TEST
 
 START_TEST(without_memory_there_is_no_list)
 {
-	struct subscriptions_list list;
 	unsigned nfailures = 0;
 
 	create();
 	add(0, "a.b");
 	join_group(1, "a.b", "g");
 	add(2, "c");
-	for (const char *const *pattern = (const char *const[]){ "a.b", "a.>", NULL };
-	     *pattern != NULL; pattern++)
-		for (unsigned k = 1;; k++, nfailures++) {
-			int result;
+	for (unsigned k = 1;; k++, nfailures++) {
+		struct subscriptions_list list = { .n = 0 };
+		int result;
 
-			fault_set(FAULT_ALLOCATION, k, ENOMEM);
-			result = subscriptions_list(subs, *pattern, 3, 10, &list);
-			if (!fault_clear()) {
-				MUST(result == 0 && list.n == 2);
-				subscriptions_list_free(&list);
-				break;
-			}
-			MUST(result == -1 && errno == ENOMEM);
+		fault_set(FAULT_ALLOCATION, k, ENOMEM);
+		result = subscriptions_list_next(&list, subs, "a.>", 3);
+		if (!fault_clear()) {
+			MUST(result == 0 && list.n == 2);
+			subscriptions_list_free(&list);
+			break;
 		}
-	MUST(nfailures >= 4);
+		MUST(result == -1 && errno == ENOMEM);
+		subscriptions_list_free(&list);
+	}
+	MUST(nfailures == 2);
 	destroy_all();
 }
 END_TEST
@@ -2033,7 +2086,8 @@ main(void)
 	    without_memory_all_else_goes_on,
 	    list_of_a_subject_has_all_whose_pattern_matches,
 	    list_of_a_pattern_has_all_that_overlap_it,
-	    list_that_is_too_long_says_so,
+	    list_takes_no_longer_for_its_next_part_however_many_there_are,
+	    list_has_each_once_while_others_come_and_go,
 	    without_memory_there_is_no_list,
 	    credit_is_spent_exactly_however_many_choose,
 	    each_of_several_threads_finds_itself);

@@ -94,6 +94,7 @@ amyd_unit_tests = \
 	%D%/check_utf8 \
 	%D%/check_tallies \
 	%D%/check_load \
+	%D%/check_budget \
 	%D%/check_busiest \
 	%D%/check_http_host \
 	%D%/check_metrics \
@@ -258,6 +259,7 @@ e2e_tests = \
 	%D%/e2e_random_lines.sh \
 	%D%/e2e_long_line.sh \
 	%D%/e2e_slow_reader.sh \
+	%D%/e2e_fairness.sh \
 	%D%/e2e_lease.sh \
 	%D%/e2e_conf.sh \
 	%D%/e2e_signals.sh \
@@ -510,6 +512,10 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_memory_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_memory_LDADD = $(amyd_unit_ldadd)
 %C%_check_memory_LINK = $(faults_link)
+
+%C%_check_budget_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_budget_LDADD = $(amyd_unit_ldadd)
+%C%_check_budget_LINK = $(unit_link)
 
 %C%_check_rate_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_rate_LDADD = $(amyd_unit_ldadd)

@@ -13,14 +13,6 @@
 #define CLOSING_TIMEOUT_MS 10000
 #define LINGERING_TIMEOUT_MS 2000
 
-/*
- * What a client's turn may cost: 8 for a line, and 1 for each queue that it goes into, or less
- * where a parcel is shared. It is about half a millisecond; what is sent at its end comes on
- * top.
- */
-#define BUDGET 32768
-#define LINE_COST 8
-
 /* A client whose lines have to wait for line_rate waits so long at least, then runs several. */
 #define MIN_RATE_PAUSE_MS 50
 
@@ -195,28 +187,28 @@ client_watch_line(struct handler *handler, struct session *session, bool is_new)
 		session_fail(session, strerror(errno));
 }
 
-/* As long as the client may be heard, and has its turn. */
+/* As long as the client may be heard, and has something left of its share; but one line. */
 static void
 client_run_some(struct handler *handler, struct session *session)
 {
-	size_t budget = BUDGET;
+	struct budget *budget = &handler->view.budget;
+	bool has_run = false;
 
-	while (budget > 0 && session_wants_input(session)) {
-		size_t cost;
-
+	budget_open(budget, &session->share);
+	while ((session->share.left > 0 || !has_run) && session_wants_input(session)) {
 		handler->view.cost = 0;
 		if (!client_run_line(handler, session)) {
-			client_watch_line(handler, session, budget < BUDGET);
+			client_watch_line(handler, session, has_run);
 			return;
 		}
-		cost = LINE_COST + handler->view.cost;
-		budget -= cost < budget ? cost : budget;
+		budget_spend(budget, &session->share, COST_LINE + handler->view.cost);
+		has_run = true;
 	}
 	if (session->state != SESSION_OPEN)
 		amy_line_reader_fini(&session->reader);
 	else if (amy_line_reader_keep(&session->reader) == -1)
 		session_fail(session, strerror(errno));
-	client_watch_line(handler, session, budget < BUDGET);
+	client_watch_line(handler, session, has_run);
 }
 
 void

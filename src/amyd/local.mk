@@ -12,6 +12,7 @@ libamyd_a_SOURCES = \
 	%D%/ask.c %D%/ask.h \
 	%D%/batch.c %D%/batch.h \
 	%D%/bound.c %D%/bound.h \
+	%D%/budget.h \
 	%D%/busiest.c %D%/busiest.h \
 	%D%/client.c %D%/client.h \
 	%D%/clients.c %D%/clients.h \

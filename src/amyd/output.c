@@ -34,7 +34,7 @@ source_is_used_up(struct output_stream *stream)
 	source_end(stream);
 }
 
-/* Have something of the source to be sent. False: there was none, and it has ended. */
+/* Have something of the source to be sent. False: it has none now, or it has ended. */
 static bool
 source_make(struct output_stream *stream)
 {
@@ -43,8 +43,8 @@ source_make(struct output_stream *stream)
 	stream->source_is_dry = !stream->source->more(stream->source, &stream->made);
 	if (amy_line_writer_pending(&stream->made, NULL) > 0)
 		return true;
-	assert(stream->source_is_dry);
-	source_is_used_up(stream);
+	if (stream->source_is_dry)
+		source_is_used_up(stream);
 	return false;
 }
 
@@ -247,6 +247,15 @@ output_has_source(const struct output *output)
 	return output->stream != NULL && output->stream->source != NULL;
 }
 
+bool
+output_awaits_source(const struct output *output)
+{
+	const struct output_stream *stream = output->stream;
+
+	return stream != NULL && source_has_its_turn(stream) &&
+	       amy_line_writer_pending(&stream->made, NULL) == 0;
+}
+
 int
 output_drop_oldest(struct output *output, size_t nbytes, output_pattern_fn *pattern_of,
                    void *context, size_t *ndropped)
@@ -290,6 +299,8 @@ output_next(struct output *output, const char **bytes)
 		return 0;
 	if (source_has_its_turn(stream) && source_make(stream))
 		return amy_line_writer_pending(&stream->made, bytes);
+	if (source_has_its_turn(stream))
+		return 0;
 	pending = amy_line_writer_pending(&stream->writer, bytes);
 	if (stream->source != NULL && stream->source_at - stream->sent < pending)
 		pending = (size_t)(stream->source_at - stream->sent);

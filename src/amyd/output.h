@@ -30,8 +30,9 @@ struct output_mark {
 /*
  * A source of lines. When it is its turn, more() is called for some: it appends lines to
  * the writer, which is empty and takes any number, but some 16 KiB are enough. It returns
- * true, having appended one at least, as long as there are more; then false, having
- * appended the last ones (or none).
+ * true as long as there are more; then false, having appended the last ones (or none). If it
+ * has appended none and says true, it has done its share of this turn: it is called again in
+ * the next.
  * end() is called once, when it is used up or forgotten, and frees it.
  *
  * Owner: the output that it was given to.
@@ -82,6 +83,9 @@ int output_put_source(struct output *output, struct output_source *source);
 /* It is there, and not used up. */
 bool output_has_source(const struct output *output);
 
+/* What is next is the source's, which has not made it yet. */
+bool output_awaits_source(const struct output *output);
+
 /*
  * Drop the oldest deliveries, so that there is room for one of nbytes, and for an eighth of
  * the limit more, so that this need not be done for each; but not one of which a part has
@@ -104,7 +108,10 @@ int output_drop_oldest(struct output *output, size_t nbytes, output_pattern_fn *
  */
 int output_drop_all(struct output *output, size_t *ndropped);
 
-/* The bytes to be sent next; a source is asked for some if it is its turn. 0: none. */
+/*
+ * The bytes to be sent next; a source is asked for some if it is its turn. 0: none, or the
+ * source has none in this turn.
+ */
 size_t output_next(struct output *output, const char **bytes);
 
 /* The first nbytes of them have gone. Returns how many deliveries have gone with them. */

@@ -9,13 +9,14 @@
 #include "report.h"
 #include "subscriptions_list.h"
 
-/* So many rows are made at a time. */
+/* So many rows, and about as many bytes, are made at a time. */
 #define MAX_ROWS 64
-
-/* Of so many subscriptions a list tells, at most. */
-#define MAX_LISTED 100000
+#define ENOUGH_BYTES 16384
 
 #define MAX_ROW 1024
+
+/* A bit for each place that a client may have. */
+#define PLACES_A_WORD 64
 
 /* ---- Rows ------------------------------------------------------------------------- */
 
@@ -29,11 +30,14 @@ struct report {
 	struct session *session;
 	bool (*rows)(struct report *report,
 	             struct amy_line_writer *writer); /* are there more? */
-	size_t place;                                 /* what it has come to */
-	size_t nrows;                                 /* that were made */
-	struct subscriptions_list list;
-	bool is_trace;
-	bool failed; /* ENOMEM */
+	size_t place;                   /* what it has come to; of a list, in its part */
+	unsigned step;                  /* of STATS and TRACE: what comes next */
+	size_t nrows;                   /* that were made */
+	struct subscriptions_list list; /* a part of what is looked through */
+	uint64_t *seen;                 /* of WHO: the places of those who had their row */
+	size_t nseen;                   /* words of that */
+	size_t cost;                    /* of the rows that were made since it was 0 */
+	bool failed;                    /* ENOMEM */
 	size_t nsubject;
 	char head[PROTOCOL_MAX_HEAD]; /* of the final line */
 	char subject[SUBJECT_MAX_BYTES];
@@ -45,6 +49,7 @@ report_end(struct output_source *source)
 	struct report *report = (struct report *)source; /* its first member */
 
 	subscriptions_list_free(&report->list);
+	free(report->seen);
 	free(report);
 }
 
@@ -63,6 +68,7 @@ row(struct report *report, struct amy_line_writer *writer, const char *format, .
 	va_end(arguments);
 	if (n >= MAX_ROW)
 		n = MAX_ROW - 1;
+	report->cost += COST_ROW;
 	if (report->session->is_raw)
 		return;
 	if (amy_line_writer_put(writer, text, (size_t)n) == -1)
@@ -75,19 +81,37 @@ final(struct report *report, struct amy_line_writer *writer)
 {
 	size_t nrows = report->nrows;
 
-	row(report, writer, "%s+OK %zu%s", report->head, nrows,
-	    report->list.is_partial ? " partial" : "");
+	row(report, writer, "%s+OK %zu", report->head, nrows);
+}
+
+/* Some more rows, or none, and what they cost. False: these were the last. */
+static bool
+some_rows(struct report *report, struct amy_line_writer *writer)
+{
+	bool is_more;
+
+	report->cost = COST_LOOK;
+	is_more = report->rows(report, writer);
+	budget_spend(&report->view->budget, &report->session->share, report->cost);
+	return is_more;
+}
+
+static bool
+has_enough(const struct report *report, struct amy_line_writer *writer)
+{
+	return report->session->share.left == 0 || report->failed ||
+	       amy_line_writer_pending(writer, NULL) >= ENOUGH_BYTES;
 }
 
 static bool
 report_more(struct output_source *source, struct amy_line_writer *writer)
 {
 	struct report *report = (struct report *)source;
-	bool is_more;
+	bool is_more = true;
 
-	do /* those that have gone in the meantime leave no row */
-		is_more = report->rows(report, writer);
-	while (is_more && !report->failed && amy_line_writer_pending(writer, NULL) == 0);
+	budget_open(&report->view->budget, &report->session->share);
+	while (is_more && !has_enough(report, writer))
+		is_more = some_rows(report, writer);
 	if (!is_more)
 		final(report, writer);
 	if (report->failed)
@@ -139,28 +163,69 @@ rows_of_clients(struct report *report, struct amy_line_writer *writer)
 	return n > 0;
 }
 
+/* So that there is a bit for a place. False: ENOMEM. */
+static bool
+make_seen(struct report *report, size_t place)
+{
+	size_t nwords = place / PLACES_A_WORD + 1;
+	uint64_t *seen;
+
+	if (nwords <= report->nseen)
+		return true;
+	seen = realloc(report->seen, 2 * nwords * sizeof *seen);
+	if (seen == NULL)
+		return false;
+	memset(seen + report->nseen, 0, (2 * nwords - report->nseen) * sizeof *seen);
+	report->seen = seen;
+	report->nseen = 2 * nwords;
+	return true;
+}
+
 /* One row for each client, whatever it follows. */
+static void
+row_of_follower(struct report *report, struct amy_line_writer *writer, amy_id id)
+{
+	size_t place = amy_id_index(id);
+	uint64_t bit = (uint64_t)1 << place % PLACES_A_WORD;
+	struct client_row client;
+
+	if (!make_seen(report, place)) {
+		report->failed = true;
+		return;
+	}
+	if (report->seen[place / PLACES_A_WORD] & bit)
+		return;
+	report->seen[place / PLACES_A_WORD] |= bit;
+	if (clients_row(report->view->clients, id, &client))
+		client_row(report, writer, &client);
+}
+
+/* Look for some more subscriptions. False: there are no more. */
+static bool
+next_part(struct report *report)
+{
+	struct subscriptions_list *list = &report->list;
+
+	report->place = list->n = 0;
+	if (subscriptions_list_is_over(list))
+		return false;
+	if (subscriptions_list_next(list, report->view->subscriptions, report->subject,
+	                            report->nsubject) == -1)
+		report->failed = true;
+	report->cost += list->nlooks * COST_LOOK;
+	return true;
+}
+
 static bool
 rows_of_followers(struct report *report, struct amy_line_writer *writer)
 {
 	const struct subscriptions_list *list = &report->list;
-	struct client_row client;
-	amy_id last = 0;
 
-	for (int i = 0; i < MAX_ROWS && report->place < list->n; report->place++) {
-		amy_id id = list->items[report->place].who.session;
-
-		if (id == last)
-			continue;
-		last = id;
-		if (clients_row(report->view->clients, id, &client)) {
-			client_row(report, writer, &client);
-			i++;
-		}
-	}
-	while (report->place < list->n && list->items[report->place].who.session == last)
-		report->place++;
-	return report->place < list->n;
+	if (report->place == list->n)
+		return next_part(report);
+	for (int i = 0; i < MAX_ROWS && report->place < list->n; i++)
+		row_of_follower(report, writer, list->items[report->place++].who.session);
+	return true;
 }
 
 bool
@@ -172,12 +237,6 @@ report_who(struct view *view, struct session *session, const struct amy_bytes *p
 	if (report == NULL)
 		return false;
 	report->rows = pattern->nbytes == 0 ? rows_of_clients : rows_of_followers;
-	if (pattern->nbytes > 0 &&
-	    subscriptions_list(view->subscriptions, pattern->bytes, pattern->nbytes, MAX_LISTED,
-	                       &report->list) == -1) {
-		report_end(&report->source);
-		return false;
-	}
 	return session_put_source(session, &report->source);
 }
 
@@ -235,13 +294,18 @@ follower_row(struct report *report, struct amy_line_writer *writer,
 static bool
 rows_of_trace(struct report *report, struct amy_line_writer *writer)
 {
-	if (report->place == 0) {
+	const struct subscriptions_list *list = &report->list;
+
+	if (report->step == 0) {
+		report->step++;
 		rows_of_store(report, writer);
 		rows_of_rules(report, writer);
 	}
-	for (int i = 0; i < MAX_ROWS && report->place < report->list.n; i++)
-		follower_row(report, writer, &report->list.items[report->place++]);
-	return report->place < report->list.n;
+	if (report->place == list->n)
+		return next_part(report);
+	for (int i = 0; i < MAX_ROWS && report->place < list->n; i++)
+		follower_row(report, writer, &list->items[report->place++]);
+	return true;
 }
 
 bool
@@ -253,11 +317,6 @@ report_trace(struct view *view, struct session *session, const struct amy_bytes 
 	if (report == NULL)
 		return false;
 	report->rows = rows_of_trace;
-	if (subscriptions_list(view->subscriptions, subject->bytes, subject->nbytes, MAX_LISTED,
-	                       &report->list) == -1) {
-		report_end(&report->source);
-		return false;
-	}
 	return session_put_source(session, &report->source);
 }
 
@@ -277,6 +336,7 @@ stat_row(struct report *report, struct amy_line_writer *writer, uint64_t value,
 	va_start(arguments, format);
 	vsnprintf(name, sizeof name, format, arguments);
 	va_end(arguments);
+	report->cost += COST_ROW / 2;
 	if (strncmp(name, report->subject, report->nsubject) == 0)
 		row(report, writer, "* %s %" PRIu64, name, value);
 }
@@ -346,19 +406,34 @@ rows_of_sink(struct report *report, struct amy_line_writer *writer, const struct
 	stat_row(report, writer, usage.ndropped, "rule.%s.%s.dropped", rule, target);
 }
 
+/* False: there is no such rule. */
+static bool
+rows_of_rule(struct report *report, struct amy_line_writer *writer, size_t i)
+{
+	const struct router_policy *policy = &report->view->router->policy;
+
+	if (i >= policy->conf->nrules)
+		return false;
+	for (size_t t = 0; t < policy->conf->rules[i].ntargets; t++)
+		if (policy->sinks[i][t] != NULL)
+			rows_of_sink(report, writer, policy->sinks[i][t]);
+	return true;
+}
+
+/* What is to be compared comes at once: all counters, and then each rule. */
 static bool
 rows_of_stats(struct report *report, struct amy_line_writer *writer)
 {
-	const struct router *router = report->view->router;
-
-	rows_of_tables(report, writer);
-	rows_of_counters(report, writer);
-	rows_of_history(report, writer);
-	for (size_t i = 0; i < router->policy.conf->nrules; i++)
-		for (size_t t = 0; t < router->policy.conf->rules[i].ntargets; t++)
-			if (router->policy.sinks[i][t] != NULL)
-				rows_of_sink(report, writer, router->policy.sinks[i][t]);
-	return false;
+	switch (report->step++) {
+	case 0:
+		rows_of_tables(report, writer);
+		rows_of_counters(report, writer);
+		return true;
+	case 1:
+		rows_of_history(report, writer);
+		return true;
+	}
+	return rows_of_rule(report, writer, report->place++);
 }
 
 bool

@@ -409,6 +409,8 @@ session_flush(struct session *session)
 		session_consume(session, n);
 		total += n;
 	}
+	if (output_awaits_source(&session->output))
+		session->has_taken = true; /* it is we who are late */
 	session_count_unread(session);
 	session_publish_load(session);
 }
@@ -482,7 +484,8 @@ session_take_from(struct session *session, struct output_source *source)
 	amy_line_writer_init(&made, MAX_MADE);
 	is_more = source->more(source, &made);
 	nbytes = amy_line_writer_pending(&made, &bytes);
-	session_answer_raw(session, bytes, nbytes);
+	if (nbytes > 0)
+		session_answer_raw(session, bytes, nbytes);
 	amy_line_writer_fini(&made);
 	return is_more;
 }

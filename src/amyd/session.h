@@ -16,6 +16,7 @@
 
 #include "address.h"
 #include "batch.h"
+#include "budget.h"
 #include "clients.h"
 #include "conf.h"
 #include "output.h"
@@ -80,6 +81,7 @@ struct session {
 	struct parcel *parcel; /* lines of this turn, and nothing is in output; NULL: none */
 	struct output output;
 	TAILQ_ENTRY(session) dirty;
+	struct budget_share share; /* of the turn of its handler */
 	int64_t used_ms; /* when it had an event last, about; 0: never */
 	TAILQ_ENTRY(session) leased;
 

@@ -331,63 +331,50 @@ subscriptions_group_size(struct subscriptions *subs, const struct group *group)
 
 /* ---- Looking ---------------------------------------------------------------------- */
 
-/* What a visitor of subscriptions is shown of a node. */
-struct showing {
+/* Who looks at subscriptions. */
+struct looking {
 	bool (*look)(void *context, const struct subscription *subscription);
 	void *context;
 };
 
 static bool
-show(void *context, const struct trie_end *end)
+look_at_item(void *context, struct table_item *item)
 {
-	const struct showing *showing = context;
-	const struct subscription *sub;
-	const struct group *group;
+	const struct looking *looking = context;
 
-	LIST_FOREACH(sub, &end->followers, of_node)
-		if (!showing->look(showing->context, sub))
-			return false;
-	LIST_FOREACH(group, &end->groups, of_node)
-		for (size_t i = 0; i < group->nmembers; i++)
-			if (!showing->look(showing->context, group->members[i].subscription))
-				return false;
-	return true;
+	return looking->look(looking->context, (struct subscription *)item);
+}
+
+static void
+prefetch_node(const struct table_item *item)
+{
+	const char *node = (const char *)((const struct subscription *)item)->node;
+
+	__builtin_prefetch(node);
+	__builtin_prefetch(node + 64);
 }
 
 bool
-subscriptions_look_at_subject(struct subscriptions *subs, const char *subject, size_t nbytes,
-                              bool (*look)(void *context, const struct subscription *sub),
-                              void *context)
-{
-	struct showing showing = { look, context };
-	struct way way;
-	bool is_good;
-
-	way_init(&subs->trie, &way, subject, nbytes);
-	pthread_mutex_lock(&subs->lock);
-	is_good =
-	    trie_match(&subs->trie, &way, subject_is_reserved(subject, nbytes), show, &showing);
-	pthread_mutex_unlock(&subs->lock);
-	return is_good;
-}
-
-bool
-subscriptions_look_at_some(struct subscriptions *subs, size_t *position,
+subscriptions_look_at_some(struct subscriptions *subs, struct subscriptions_scan *scan,
                            bool (*look)(void *context, const struct subscription *sub),
                            void *context)
 {
+	struct looking looking = { look, context };
 	bool is_good = true;
 
 	pthread_mutex_lock(&subs->lock);
-	for (int i = 0; i < BUCKETS_A_TIME && *position < subs->pairs.nbuckets && is_good;
-	     i++) {
-		struct table_item *item = subs->pairs.buckets[(*position)++];
-
-		for (; item != NULL && is_good; item = item->next)
-			is_good = look(context, (struct subscription *)item);
-	}
-	if (*position >= subs->pairs.nbuckets)
-		*position = SUBSCRIPTIONS_ALL;
+	if (!scan->has_begun)
+		table_scan_begin(&subs->pairs, &scan->pairs);
+	scan->has_begun = true;
+	table_scan_foresee(&subs->pairs, &scan->pairs, BUCKETS_A_TIME, prefetch_node);
+	for (int i = 0; i < BUCKETS_A_TIME && is_good && !table_scan_is_over(&scan->pairs); i++)
+		is_good = table_scan_some(&subs->pairs, &scan->pairs, look_at_item, &looking);
 	pthread_mutex_unlock(&subs->lock);
 	return is_good;
+}
+
+bool
+subscriptions_scan_is_over(const struct subscriptions_scan *scan)
+{
+	return scan->has_begun && table_scan_is_over(&scan->pairs);
 }

@@ -24,6 +24,7 @@
 #include "route.h"
 #include "subject.h"
 #include "subscription.h"
+#include "table.h"
 
 /* Any thread: a lock within guards it; never held while anything is waited for. */
 struct subscriptions;
@@ -109,18 +110,22 @@ bool subscriptions_choose_to_ask(struct subscriptions *subscriptions, struct gro
 size_t subscriptions_group_size(struct subscriptions *subscriptions, const struct group *group);
 
 /*
- * For people to look at: each subscription whose pattern matches a good subject, or all that there
- * are, some in one go: *position is 0 first, and at the end SUBSCRIPTIONS_ALL; in between others
- * may come and go, and one may be shown twice. The lock is held while look() is called, which
- * makes an end of it by returning false. False: it did.
+ * For people to look at: all subscriptions that there are, some at a time; in between others
+ * may come and go. The lock is held while look() is called, which makes an end of it by
+ * returning false. False: it did.
  */
-#define SUBSCRIPTIONS_ALL SIZE_MAX
-bool subscriptions_look_at_subject(
-    struct subscriptions *subscriptions, const char *subject, size_t nbytes,
-    bool (*look)(void *context, const struct subscription *subscription), void *context);
-bool subscriptions_look_at_some(struct subscriptions *subscriptions, size_t *position,
+struct subscriptions_scan {
+	struct table_scan pairs;
+	bool has_begun; /* false: begin */
+};
+
+bool subscriptions_look_at_some(struct subscriptions *subscriptions,
+                                struct subscriptions_scan *scan,
                                 bool (*look)(void *context,
                                              const struct subscription *subscription),
                                 void *context);
+
+/* All were looked at. */
+bool subscriptions_scan_is_over(const struct subscriptions_scan *scan);
 
 #endif

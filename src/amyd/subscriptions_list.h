@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * subscriptions_list.h - who follows what, for people to look at.
+ * subscriptions_list.h - who follows what, for people to look at, some at a time: however many
+ * subscriptions there are, a look at the next ones takes the same.
  */
 #ifndef SUBSCRIPTIONS_LIST_H
 #define SUBSCRIPTIONS_LIST_H
@@ -10,29 +11,36 @@
 
 #include "subscriptions.h"
 
-/*
- * Subscriptions, of members of groups, too. Owner: whoever asked for them; freed with
- * subscriptions_list_free().
- */
+/* A subscription, of a member of a group, too. */
 struct subscriptions_item {
 	struct subscriber who;
 	size_t pattern; /* where its pattern stands in texts, NUL-terminated */
 	size_t group;   /* the name of its group, likewise; 0: none */
 };
 
+/*
+ * Those that were found last. Its memory is used again for the next ones. All 0 is a list that
+ * has not begun. Owner: whoever asked for it; freed with subscriptions_list_free().
+ */
 struct subscriptions_list {
-	struct subscriptions_item *items; /* sorted by session */
-	size_t n;
+	struct subscriptions_scan scan;
+	struct subscriptions_item *items; /* in no order */
+	size_t n, capacity;
 	char *texts;
-	bool is_partial; /* there are more than so many, or it took too long to look for all */
+	size_t ntexts, texts_capacity;
+	size_t nlooks; /* at so many subscriptions, to find them */
 };
 
 /*
- * Those whose pattern overlaps a good pattern: of a subject, those that match it; at most
- * max of them. -1: ENOMEM.
+ * The next ones, in place of those before, whose pattern overlaps a good pattern: of a subject,
+ * those that match it. Some looks find none. -1: ENOMEM.
  */
-int subscriptions_list(struct subscriptions *subscriptions, const char *pattern, size_t nbytes,
-                       size_t max, struct subscriptions_list *list);
+int subscriptions_list_next(struct subscriptions_list *list, struct subscriptions *subscriptions,
+                            const char *pattern, size_t nbytes);
+
+/* There are no next ones. */
+bool subscriptions_list_is_over(const struct subscriptions_list *list);
+
 void subscriptions_list_free(struct subscriptions_list *list);
 
 #endif

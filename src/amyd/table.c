@@ -133,6 +133,49 @@ table_next(const struct table_item *item)
 }
 
 void
+table_scan_begin(const struct table *table, struct table_scan *scan)
+{
+	*scan = (struct table_scan){ .nbuckets = table->nbuckets, .mask = table->mask };
+}
+
+void
+table_scan_foresee(const struct table *table, const struct table_scan *scan, size_t n,
+                   void (*refer)(const struct table_item *item))
+{
+	size_t left = scan->nbuckets - scan->next, end = scan->next + (n < left ? n : left);
+
+	for (size_t i = scan->next; i < end; i++)
+		if (table->buckets[i] != NULL)
+			__builtin_prefetch(table->buckets[i]);
+	for (size_t i = scan->next; i < end; i++)
+		if (table->buckets[i] != NULL)
+			refer(table->buckets[i]);
+}
+
+/*
+ * A bucket as it was when the scan began: what is in it now, and in those that were split off it
+ * since. These are as far from each other as there was room at that time; or half as far, for a
+ * bucket that was still to be split.
+ */
+bool
+table_scan_some(const struct table *table, struct table_scan *scan,
+                bool (*see)(void *context, struct table_item *item), void *context)
+{
+	size_t i = scan->next++, step = scan->mask + 1;
+	struct table_item *item, *next;
+
+	if (i < step / 2 && i + step / 2 >= scan->nbuckets)
+		step /= 2;
+	for (; i < table->nbuckets; i += step)
+		for (item = table->buckets[i]; item != NULL; item = next) {
+			next = item->next;
+			if (!see(context, item))
+				return false;
+		}
+	return true;
+}
+
+void
 table_prefetch_bucket(const struct table *table, uint64_t hash)
 {
 	__builtin_prefetch(find_bucket(table, hash));

@@ -7,6 +7,7 @@
 #ifndef TABLE_H
 #define TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,34 @@ void table_erase(struct table *table, struct table_item *item);
  */
 struct table_item *table_first(const struct table *table, uint64_t hash);
 struct table_item *table_next(const struct table_item *item);
+
+/*
+ * Where somebody has come to who looks at all items, some at a time, while others come and go
+ * in between: each that stays is seen exactly once, though the table grows.
+ */
+struct table_scan {
+	size_t nbuckets, mask; /* that there were when it began */
+	size_t next;
+};
+
+void table_scan_begin(const struct table *table, struct table_scan *scan);
+
+static inline bool
+table_scan_is_over(const struct table_scan *scan)
+{
+	return scan->next == scan->nbuckets;
+}
+
+/*
+ * For whoever is about to call table_scan_some() n times: ask memory for the items; then for
+ * what these refer to, each by a call of refer().
+ */
+void table_scan_foresee(const struct table *table, const struct table_scan *scan, size_t n,
+                        void (*refer)(const struct table_item *item));
+
+/* See some, one or two as a rule; false: see() made an end of it. It is not over. */
+bool table_scan_some(const struct table *table, struct table_scan *scan,
+                     bool (*see)(void *context, struct table_item *item), void *context);
 
 /*
  * For whoever is about to look for several: ask memory for the buckets of all, then for

@@ -23,6 +23,7 @@ view_init(struct view *view, unsigned handler, struct subscriptions *subscriptio
 	view->subscriptions = subscriptions;
 	view->clients = clients;
 	view->stats = stats;
+	budget_init(&view->budget);
 	timers_init(&view->timers);
 	batch_init(&view->batch);
 	TAILQ_INIT(&view->dirty);
@@ -147,6 +148,7 @@ void
 view_end_turn(struct view *view)
 {
 	view->now_ms = view->wall_ms = 0;
+	budget_next_turn(&view->budget);
 	batch_end(&view->batch);
 	if (view->note_capacity <= MAX_KEPT_BUFFER)
 		return;

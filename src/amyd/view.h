@@ -13,6 +13,7 @@
 #include <amy.h>
 
 #include "batch.h"
+#include "budget.h"
 #include "inbox.h"
 #include "publication.h"
 #include "session.h"
@@ -80,7 +81,8 @@ struct view {
 	size_t note_capacity;
 	int64_t now_ms, wall_ms; /* 0: not looked at in this turn */
 	size_t nasked;           /* requests that were put to somebody, for taking turns */
-	size_t cost;             /* of lines: 1 for a queue, less for many; reset by its reader */
+	struct budget budget;    /* of this turn */
+	size_t cost;             /* of the line that is being run, beside COST_LINE: see budget.h */
 	bool has_fed_sinks;      /* lines went to targets of rules */
 	bool has_dropped;        /* lines of clients, and it is not told yet */
 	bool was_woken;          /* the inbox was read: those that are stalled may go on */
