@@ -12,11 +12,11 @@
 #   -q   a quick look: so many times fewer clients and subscriptions (1)
 #   -o   where results.tsv and bench.svg go (bench, where the programs are)
 #
-# Parts: echo sparse fanout idle memory route start library; without any, all.
+# Parts: echo sparse fanout idle memory route fairness start library; without any, all.
 # top_builddir: where the programs are.
 #
 # A row of results.tsv is one measurement. Its last column is for what has no other one: bytes
-# of memory a client, and of start what its load says.
+# of memory a client, the longest that anybody waited, and of start what its load says.
 #
 # servers.sh says how each server is started, parts.sh what is measured, figures.awk how the
 # results are read, report.awk and bars.awk what is made of them.
@@ -26,7 +26,7 @@ LC_ALL=C
 export LC_ALL
 unset NOTIFY_SOCKET
 
-all_parts='echo sparse fanout idle memory route start library'
+all_parts='echo sparse fanout idle memory route fairness start library'
 
 usage() {
     sed -n 's/^# usage: /usage: /p; s/^# Parts: /parts: /p; s/^#   -/  -/p' "$0" >&2

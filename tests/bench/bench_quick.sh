@@ -7,7 +7,7 @@
 bench=$top_srcdir/tests/bench/bench.sh
 results=$work/out/results.tsv
 case $SANITIZER in
-no | '') parts="echo sparse fanout idle memory route start library" ;;
+no | '') parts="echo sparse fanout idle memory route fairness start library" ;;
 *) parts="echo" ;;
 esac
 mkdir "$work/tmp"
@@ -58,6 +58,7 @@ for part in $parts; do
     idle) title='^50 busy clients' server=crowded ;;
     memory) title='^resident memory of an idle client' server=amyd1 ;;
     route) title='^CPU of a publication' server=many ;;
+    fairness) title='^others beside one client' server=amyd2 ;;
     start) title='^  start, until the ports are told' server=amyd1 ;;
     library) title='^libamy and other libraries: CPU over' server=libamy ;;
     esac

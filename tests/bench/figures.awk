@@ -12,6 +12,10 @@ NR == 1 {
     for (i = 5; i <= NF; i++)
         if ($i != "-")
             figure[field_name[i], $1, $2, $3, $4] = $i
+    if ($1 == "fairness" && !(($1, $2) in is_measured)) {
+        attacks = attacks " " $2
+        is_measured[$1, $2] = 1
+    }
     if ($4 > rounds)
         rounds = $4
     is_measured[$1] = is_measured[$1, $3] = 1
@@ -77,6 +81,8 @@ function loads_of(part) {
         return "10000x1/s 1000x10/s 200x33/s"
     if (part == "library")
         return "register-10k dispatch-1k rearm-1 rearm-64 eventfd-64 ring-100 ring-1k"
+    if (part == "fairness")
+        return attacks
     return "1x100 10x100 100x1 100x100 100x1000"
 }
 

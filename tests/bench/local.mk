@@ -2,6 +2,7 @@
 # each of them for a moment.
 
 bench_programs = \
+	%D%/fairness \
 	%D%/floor_echo \
 	%D%/floor_fanout \
 	%D%/hold \
@@ -29,6 +30,7 @@ EXTRA_DIST += %D%/bench.sh %D%/servers.sh %D%/parts.sh \
 bench_load = %D%/common.c %D%/common.h
 bench_server = $(bench_load) %D%/listening.c %D%/listening.h
 
+%C%_fairness_SOURCES = %D%/fairness.c $(bench_load)
 %C%_floor_echo_SOURCES = %D%/floor_echo.c $(bench_server)
 %C%_floor_fanout_SOURCES = %D%/floor_fanout.c $(bench_server)
 %C%_hold_SOURCES = %D%/hold.c $(bench_load)

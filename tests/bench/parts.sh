@@ -217,6 +217,57 @@ part_route() {
     each_round stopped_round
 }
 
+# ---- fairness: how long others wait beside a client that asks as fast as it can ----------
+
+# A text of a or x makes these look for long; and there is something to look back at.
+write_fairness_conf() {
+    write_conf "$1" "$2" "${3:-}"
+    cat >>"$1" <<END
+history stored { match = "stored.>"  lines = 100000  bytes = "64M" }
+rule evil   { match = "rx.>"  regex = "(x+x+)+y"  to = "subject:nobody" }
+rule evil_2 { match = "rx.>"  regex = "a.*[bc]"   to = "subject:nobody" }
+END
+}
+
+# attack SERVER LEASE ATTACK ROUND: a daemon of its own, for some leave much behind
+attack() {
+    local port
+
+    amyd_conf=write_fairness_conf
+    start_amyd "$1" 2 "$2" || return
+    amyd_conf=write_conf
+    eval "port=\$${1}_port2"
+    progress "fairness, $3: round $4 of $rounds, $1"
+    if $amyd_prefix "$bin/tests/bench/fairness" 127.0.0.1 "$port" "$3" "$ms" "$scale" \
+        >"$dir/line" 2>"$dir/why"; then
+        row fairness "$3" "$1" "$4" - "$(value finals_s <"$dir/line")" \
+            "$(value p50_ns <"$dir/line")" "$(value p99_ns <"$dir/line")" \
+            "$(value max_ns <"$dir/line")"
+    else
+        complain "fairness, $3: $(cat "$dir/why")"
+    fi
+    stop_servers
+}
+
+# A quick look is at some of them.
+fairness_round() {
+    local attack
+
+    for attack in $("$bin/tests/bench/fairness" -l |
+        awk -v scale="$scale" 'scale == 1 || NR % 8 == 1'); do
+        attack amyd2 "" "$attack" "$1"
+        attack amyd2_off 0 "$attack" "$1"
+    done
+}
+
+# Where they may have it, the daemon and its clients have the CPUs to themselves meanwhile: what
+# is measured is how long a turn takes, and not what else the machine does.
+part_fairness() {
+    [ "$scale" -gt 1 ] || ! chrt -f 10 true 2>/dev/null || amyd_prefix="chrt -f 10"
+    each_round fairness_round
+    amyd_prefix=
+}
+
 # ---- start: how long it takes to start and to end, and the memory in between -----------
 
 # start_stop CLIENTS KEY=COLUMN...: a row for each key of the line that start_stop prints. The

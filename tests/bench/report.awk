@@ -90,6 +90,24 @@ function route_tables() {
     }
 }
 
+function fairness_cell(attack, server,    p50) {
+    p50 = figure_of("p50_ns", "fairness", attack, server)
+    return p50 == "" ? "-" : sprintf("%.0f / %.0f / %.0f", p50 / 1000, \
+        figure_of("p99_ns", "fairness", attack, server) / 1000, \
+        worst_of("value", "fairness", attack, server) / 1000)
+}
+
+function fairness_table(    loads, n, i) {
+    if (!("fairness" in is_measured))
+        return
+    printf "\n%-50s %24s %24s\n", "others beside one client: p50 / p99 / longest, us", \
+        "amyd, handlers = 2", "lease = \"0\""
+    n = split(loads_of("fairness"), loads, " ")
+    for (i = 1; i <= n; i++)
+        printf "  %-48s %24s %24s\n", loads[i], fairness_cell(loads[i], "amyd2"), \
+            fairness_cell(loads[i], "amyd2_off")
+}
+
 function library_tables() {
     if (!("library" in is_measured))
         return
@@ -225,6 +243,7 @@ END {
     idle_table()
     memory_table()
     route_tables()
+    fairness_table()
     start_table()
     library_tables()
     bars()

@@ -59,14 +59,18 @@ listen out  { address = "127.0.0.1:0" mode = "subscribe" pattern = "bench" }
 END
 }
 
+# What writes the configuration of an amyd; and words to stand in front of its command line.
+amyd_conf=write_conf
+amyd_prefix=
+
 # start_amyd NAME HANDLERS [LEASE]: NAME_port echoes, NAME_port2 takes commands; what goes in
 # at NAME_port3 comes out at NAME_port4
 start_amyd() {
     local pid
 
     rm -f "$dir/$1.ports"
-    write_conf "$dir/$1.conf" "$2" "${3:-}"
-    "$bin/amyd" -l stderr -c "$dir/$1.conf" -p "$dir/$1.ports" </dev/null >/dev/null \
+    $amyd_conf "$dir/$1.conf" "$2" "${3:-}"
+    $amyd_prefix "$bin/amyd" -l stderr -c "$dir/$1.conf" -p "$dir/$1.ports" </dev/null >/dev/null \
         2>"$dir/$1.log" &
     pid=$!
     launched "$1"
