@@ -399,7 +399,7 @@ START_TEST(nothing_is_answered_at_once_behind_the_last_word)
 	MUST(close(client) == 0);
 	client = dup(session->fd);
 	session_answer_now(session, "late\n", 5);
-	ck_assert_int_eq(session->state, SESSION_DEAD);
+	ck_assert(session->is_unreachable && !session_has_output(session));
 	end_session();
 }
 END_TEST
@@ -419,9 +419,31 @@ START_TEST(answers_have_room_for_half_of_the_queue)
 }
 END_TEST
 
-START_TEST(broken_connection_ends_the_session)
+START_TEST(broken_connection_is_read_to_its_end_and_told_nothing)
+{
+	char buffer[8];
+
+	make_session();
+	MUST(write(client, "late\n", 5) == 5);
+	MUST(close(client) == 0);
+	answer("lost");
+	session_flush(session);
+	ck_assert(session->is_unreachable && !session_has_output(session));
+	ck_assert(!session_is_over(session) && session_wants_input(session));
+	ck_assert(!session_is_following(session) && !session_is_parked(session));
+	ck_assert(!deliver("MSG a b\n"));
+	ck_assert_int_eq(session_receive(session, buffer, sizeof buffer), 5);
+	ck_assert_int_eq(session_receive(session, buffer, sizeof buffer), -1);
+	session_end_input(session);
+	ck_assert(session_is_over(session));
+	session_destroy(session);
+}
+END_TEST
+
+START_TEST(broken_connection_ends_a_session_whose_lines_were_run)
 {
 	make_session();
+	session_end_input(session);
 	MUST(close(client) == 0);
 	answer("lost");
 	session_flush(session);
@@ -431,6 +453,21 @@ START_TEST(broken_connection_ends_the_session)
 	session_close(session);
 	ck_assert_int_eq(session->state, SESSION_DEAD);
 	session_destroy(session);
+}
+END_TEST
+
+START_TEST(one_that_has_hung_up_is_not_waited_for_while_its_lines_have_to_wait)
+{
+	make_session();
+	session->is_waiting = true;
+	ck_assert(!session_is_parked(session));
+	session_hang_up(session);
+	ck_assert(session_is_parked(session));
+	session->is_waiting = false;
+	ck_assert(!session_is_parked(session));
+	session_close(session);
+	ck_assert_int_eq(session->state, SESSION_DEAD);
+	end_session();
 }
 END_TEST
 
@@ -785,7 +822,7 @@ START_TEST(parcel_of_a_session_that_dies_is_counted_as_gone)
 	MUST(close(client) == 0);
 	client = dup(session->fd);
 	session_flush(session);
-	ck_assert_int_eq(session->state, SESSION_DEAD);
+	ck_assert(session->is_unreachable && !session_has_output(session));
 	end_session_and_batch();
 	ck_assert_uint_eq(counted(STAT_LINES_DROPPED_GONE), 1);
 }
@@ -1090,9 +1127,10 @@ START_TEST(line_that_finds_the_connection_broken_is_counted_as_gone)
 	ck_assert(deliver(line));
 	MUST(close(client) == 0);
 	ck_assert(deliver(line));
-	ck_assert_int_eq(session->state, SESSION_DEAD);
-	ck_assert_uint_eq(counted(STAT_LINES_DROPPED_GONE), 1);
+	ck_assert(session->is_unreachable);
+	ck_assert_uint_eq(counted(STAT_LINES_DROPPED_GONE), 2);
 	must_add_up();
+	ck_assert(!deliver(line));
 	session_destroy(session);
 	ck_assert_uint_eq(counted(STAT_LINES_DROPPED_GONE), 2);
 	must_add_up();
@@ -1911,7 +1949,9 @@ main(void)
 	    reset_while_receiving_ends_the_session,
 	    answers_go_when_flushed,
 	    what_the_socket_does_not_take_stays_queued,
-	    broken_connection_ends_the_session,
+	    broken_connection_is_read_to_its_end_and_told_nothing,
+	    broken_connection_ends_a_session_whose_lines_were_run,
+	    one_that_has_hung_up_is_not_waited_for_while_its_lines_have_to_wait,
 	    without_memory_for_an_answer_the_session_ends,
 	    line_is_delivered_while_there_is_room,
 	    line_longer_than_the_queue_is_delivered_alone,

@@ -308,7 +308,7 @@ client_say_goodbye(struct handler *handler, struct session *session)
 {
 	if (handler->phase == HANDLER_STOPPING)
 		session->state = SESSION_DEAD;
-	else if (session->state == SESSION_OPEN || session->state == SESSION_LISTENING)
+	else if (session_has_work(session))
 		session_bye(session, "DRAIN", "the server is going down");
 }
 
@@ -322,7 +322,7 @@ client_is_late(struct timer *timer, void *context)
 	/* It may have room by now; the daemon may have been stopped, and not have heard of it. */
 	if (session_is_following(session) && !session->has_taken)
 		session_flush(session);
-	if (!session_is_following(session))
+	if (!session_has_work(session))
 		session->state = SESSION_DEAD;
 	else if (!session->has_taken)
 		session_cut(session, "it has taken nothing for slow_time");
@@ -385,7 +385,9 @@ client_go_on(struct handler *handler, struct session *session)
 		session_finish_if_idle(session);
 	if (session->state == SESSION_CLOSING)
 		session_flush(session);
-	if (session_is_following(session))
+	if (session->is_unreachable)
+		view_unfollow_all(&handler->view, session);
+	if (session_has_work(session))
 		client_watch_output(handler, session);
 	else
 		client_approach_end(handler, session);
@@ -427,9 +429,8 @@ client_settle(struct handler *handler, struct session *session)
 		return;
 	if (!session_own(session, handler->registrar))
 		return; /* its event is on its way to us */
-	if (session->is_stalled && session->state == SESSION_OPEN)
-		lease_end(&handler->leases,
-		          session); /* parked; it is ours until it can go on */
+	if (session_is_parked(session))
+		lease_end(&handler->leases, session); /* it is ours until it can go on */
 	else if (session_is_over(session) || client_wait(handler, session) == -1)
 		client_end(handler, session);
 }
@@ -454,7 +455,10 @@ client_run_rest(struct handler *handler, struct session *session)
 	client_run_lines(handler, session);
 }
 
-/* Where we wait for input, reading tells all; else we are told. */
+/*
+ * If AMY_READ is armed, recv(2) reports the end of the input, or the error. If not, a hang-up
+ * says that the peer has closed; what it sent before is in the socket, and in the reader.
+ */
 void
 client_turn(struct handler *handler, struct session *session, unsigned events)
 {
@@ -468,8 +472,8 @@ client_turn(struct handler *handler, struct session *session, unsigned events)
 	if (events & AMY_WRITE && session->state == SESSION_CLOSING)
 		client_watch(handler, session, CLOSING_TIMEOUT_MS); /* it reads, at least */
 	if (events & (AMY_HUP | AMY_ERROR) && !(session->armed & AMY_READ))
-		session->state = SESSION_DEAD;
-	else if (session->state == SESSION_LINGERING)
+		session_hang_up(session);
+	if (session->state == SESSION_LINGERING)
 		session_drop_input(session, handler->buffer, HANDLER_BUFFER_BYTES);
 	else if (had_line)
 		client_run_rest(handler, session);

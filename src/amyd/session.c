@@ -82,6 +82,15 @@ session_drop_parcel(struct session *session)
 	session->parcel = NULL;
 }
 
+/* What is queued for it is counted, and does not go. */
+static void
+session_drop_output(struct session *session)
+{
+	session_drop_parcel(session);
+	session_count_gone(session, output_count_deliveries(&session->output));
+	output_fini(&session->output);
+}
+
 void
 session_destroy(struct session *session)
 {
@@ -90,10 +99,8 @@ session_destroy(struct session *session)
 	close(session->fd);
 	atomic_fetch_sub_explicit(session->nclients, 1, memory_order_relaxed);
 	peers_leave(session->peer);
-	session_drop_parcel(session);
-	session_count_gone(session, output_count_deliveries(&session->output));
+	session_drop_output(session);
 	amy_line_reader_fini(&session->reader);
-	output_fini(&session->output);
 	publication_unref(session->will);
 	free(session->farewell);
 	conf_unref(session->listener->conf);
@@ -141,6 +148,18 @@ session_die(struct session *session, const char *what)
 	session->state = SESSION_DEAD;
 }
 
+/* Nothing arrives any more. What it has sent is run still, as long as it is open. */
+static void
+session_lose_peer(struct session *session, const char *what)
+{
+	char name[SESSION_MAX_NAME];
+
+	log_debug("%s: %s: %s", session_name(session, name), what, strerror(errno));
+	session->is_unreachable = true;
+	if (session->state != SESSION_OPEN)
+		session->state = SESSION_DEAD;
+}
+
 void
 session_fail(struct session *session, const char *why)
 {
@@ -166,6 +185,12 @@ session_receive(struct session *session, char *buffer, size_t size)
 	if (errno != EAGAIN)
 		session_die(session, "receiving");
 	return 0;
+}
+
+static bool
+session_may_send(const struct session *session)
+{
+	return session->state != SESSION_DEAD && !session->is_unreachable;
 }
 
 /* What waits for it, for all; and its load, for those who choose a member of a group. */
@@ -236,7 +261,7 @@ session_has_sent(struct session *session, ssize_t n)
 		return (size_t)n;
 	}
 	if (n == -1 && errno != EAGAIN)
-		session_die(session, "sending");
+		session_lose_peer(session, "sending");
 	return 0;
 }
 
@@ -397,11 +422,11 @@ session_flush(struct session *session)
 	const char *bytes;
 	size_t pending, n, total = 0;
 
-	if (session->state == SESSION_DEAD || !session_has_output(session))
+	if (!session_may_send(session) || !session_has_output(session))
 		return;
 	if (session->parcel != NULL)
 		session_flush_parcel(session);
-	while (session->state != SESSION_DEAD && total < MAX_FLUSH &&
+	while (session_may_send(session) && total < MAX_FLUSH &&
 	       (pending = output_next(&session->output, &bytes)) > 0) {
 		n = session_send(session, bytes, pending);
 		if (n == 0)
@@ -409,16 +434,34 @@ session_flush(struct session *session)
 		session_consume(session, n);
 		total += n;
 	}
+	if (session->is_unreachable)
+		session_drop_output(session);
 	if (output_awaits_source(&session->output))
 		session->has_taken = true; /* it is we who are late */
 	session_count_unread(session);
 	session_publish_load(session);
 }
 
+void
+session_hang_up(struct session *session)
+{
+	session->is_unreachable = true;
+	if (session->state == SESSION_OPEN)
+		session_drop_output(session);
+	else
+		session->state = SESSION_DEAD;
+}
+
+bool
+session_has_work(const struct session *session)
+{
+	return session->state == SESSION_OPEN || session->state == SESSION_LISTENING;
+}
+
 bool
 session_is_following(const struct session *session)
 {
-	return session->state == SESSION_OPEN || session->state == SESSION_LISTENING;
+	return session_has_work(session) && !session->is_unreachable;
 }
 
 void
@@ -548,7 +591,7 @@ session_make_room(struct session *session, size_t nbytes, output_pattern_fn *pat
 static enum stats_counter
 session_drop_cause(const struct session *session, int error)
 {
-	if (session->state == SESSION_DEAD)
+	if (!session_may_send(session))
 		return error == ENOMEM ? STAT_LINES_DROPPED_MEMORY : STAT_LINES_DROPPED_GONE;
 	return session->state == SESSION_CLOSING ? STAT_LINES_DROPPED_CUT
 	                                         : STAT_LINES_DROPPED_SLOW;
@@ -660,15 +703,15 @@ void
 session_close(struct session *session)
 {
 	session_stand_alone(session);
-	if (session_is_following(session))
-		session->state = SESSION_CLOSING;
+	if (session_has_work(session))
+		session->state = session->is_unreachable ? SESSION_DEAD : SESSION_CLOSING;
 }
 
 void
 session_end_input(struct session *session)
 {
 	if (session->state == SESSION_OPEN)
-		session->state = SESSION_LISTENING;
+		session->state = session->is_unreachable ? SESSION_DEAD : SESSION_LISTENING;
 	atomic_store_explicit(&session->client.is_mute, true, memory_order_relaxed);
 }
 
@@ -725,6 +768,14 @@ session_wants_input(const struct session *session)
 	return session->state == SESSION_OPEN && !session->is_stalled && !session->is_waiting &&
 	       !output_has_source(&session->output) &&
 	       output_pending_answers(&session->output) <= session->listener->queue / 2;
+}
+
+bool
+session_is_parked(const struct session *session)
+{
+	return session->state == SESSION_OPEN &&
+	       (session->is_stalled ||
+	        (session->is_unreachable && !session_wants_input(session)));
 }
 
 bool

@@ -62,6 +62,8 @@ struct session {
 	                          may by line_rate */
 	bool has_spoken;       /* its first line was seen */
 	bool input_has_ended;  /* it was read to its end */
+	bool is_unreachable;   /* it has closed, or sending has failed: it is told nothing any more,
+	                          and what it has sent before is run */
 	bool lingers;          /* after CLOSING it is LINGERING */
 	bool is_ending;        /* CLOSING or LINGERING, and its time is limited */
 	bool has_taken;        /* something that was sent, since the timer was set */
@@ -145,7 +147,7 @@ ssize_t session_receive(struct session *session, char *buffer, size_t size);
 
 /*
  * Send what is queued, as far as the socket takes it, but not for ever to one that takes
- * all that a source makes. An error makes the session dead.
+ * all that a source makes. After an error the session is unreachable, and dead if it is not open.
  */
 void session_flush(struct session *session);
 
@@ -243,6 +245,15 @@ void session_drop_input(struct session *session, char *buffer, size_t size);
 /* Something that ends this client at once, and is logged. */
 void session_fail(struct session *session, const char *why);
 
+/*
+ * The peer has closed its socket, both ways: what is queued for it is dropped. The lines that it
+ * has sent are run still, up to the end of its input.
+ */
+void session_hang_up(struct session *session);
+
+/* Are its lines still run, or does it go on as long as it has work? Its end has not begun. */
+bool session_has_work(const struct session *session);
+
 /* Does it still get lines? Nothing comes behind the last word. */
 bool session_is_following(const struct session *session);
 
@@ -254,6 +265,13 @@ bool session_has_output(const struct session *session);
  * made yet; nor after its end.
  */
 bool session_wants_input(const struct session *session);
+
+/*
+ * Is it not to be waited for at all? Its lines have to wait for something of ours: for room in
+ * another inbox; or, where the socket would report its hang-up again and again, for an answer
+ * or for line_rate.
+ */
+bool session_is_parked(const struct session *session);
 
 /* Nothing is left to do but to close it. */
 bool session_is_over(const struct session *session);

@@ -44,13 +44,21 @@ end_client(struct view *view, struct session *session, enum stats_counter stat,
 	view_mark_dirty(view, session);
 }
 
+/* It has sent a line, and it is we who let that wait: for line_rate, an answer, or an inbox. */
+static bool
+is_held(const struct session *session)
+{
+	return (session->is_waiting || session->is_stalled) &&
+	       amy_line_reader_has_line(&session->reader);
+}
+
 static void
 look_at_activity(struct view *view, struct session *session, uint32_t now)
 {
 	int64_t idle_ms = session->listener->idle_ms;
 	char name[SESSION_MAX_NAME], time[UNITS_MAX_TIME];
 
-	if (session->is_active) {
+	if (session->is_active || is_held(session)) {
 		session->is_active = false;
 		session->active_since_ms = now;
 	} else if ((uint32_t)(now - session->active_since_ms) >= idle_ms) {
