@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "monotonic.h"
 #include "notify.h"
 
 static char folder[32];
@@ -174,6 +175,102 @@ START_TEST(manager_that_does_not_read_is_not_waited_for)
 }
 END_TEST
 
+/* Datagrams that nobody reads, until one more is not taken. Returns how many. */
+static unsigned
+fill_queue(void)
+{
+	unsigned n = 0;
+
+	while (n < 1000000 && notify("WATCHDOG=1") == 0)
+		n++;
+	ck_assert_uint_lt(n, 1000000);
+	return n;
+}
+
+static void
+read_queue(int fd, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		expect_datagram(fd, "WATCHDOG=1");
+}
+
+START_TEST(ready_that_is_not_taken_is_sent_again_until_it_is)
+{
+	int64_t now_ms = monotonic_now_ms(), in_ms;
+	unsigned n;
+	int fd;
+
+	make_folder();
+	fd = listen_at(path);
+	setenv("NOTIFY_SOCKET", path, 1);
+	n = fill_queue();
+	notify_ready();
+	for (int i = 0; i < 20; i++) {
+		in_ms = notify_retry(now_ms);
+		ck_assert_int_gt(in_ms, 0);
+		ck_assert_int_le(in_ms, 5000 + 1000);
+		now_ms += in_ms;
+	}
+	read_queue(fd, n);
+	expect_nothing(fd);
+	ck_assert_int_eq(notify_retry(now_ms + 10000), -1);
+	expect_datagram(fd, "READY=1");
+	ck_assert_int_eq(notify_retry(now_ms + 20000), -1);
+	expect_nothing(fd);
+	close(fd);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(reload_that_is_not_taken_is_told_in_order_and_once)
+{
+	char buffer[256] = "";
+	int64_t now_ms = monotonic_now_ms();
+	unsigned n;
+	int fd;
+
+	make_folder();
+	fd = listen_at(path);
+	setenv("NOTIFY_SOCKET", path, 1);
+	n = fill_queue();
+	for (int i = 0; i < 3; i++) {
+		notify_reloading();
+		notify_ready();
+	}
+	read_queue(fd, n);
+	ck_assert_int_eq(notify_retry(now_ms + 10000), -1);
+	ck_assert_int_gt(recv(fd, buffer, sizeof buffer - 1, 0), 0);
+	ck_assert_int_eq(strncmp(buffer, "RELOADING=1\nMONOTONIC_USEC=", 27), 0);
+	expect_datagram(fd, "READY=1");
+	expect_nothing(fd);
+	close(fd);
+	remove_folder();
+}
+END_TEST
+
+START_TEST(who_stops_does_not_say_later_that_it_is_ready)
+{
+	char buffer[256] = "";
+	int64_t now_ms = monotonic_now_ms();
+	unsigned n;
+	int fd;
+
+	make_folder();
+	fd = listen_at(path);
+	setenv("NOTIFY_SOCKET", path, 1);
+	n = fill_queue();
+	notify_ready();
+	notify_stopping(0);
+	read_queue(fd, n);
+	ck_assert_int_eq(notify_retry(now_ms + 10000), -1);
+	ck_assert_int_gt(recv(fd, buffer, sizeof buffer - 1, 0), 0);
+	ck_assert_int_eq(strncmp(buffer, "STOPPING=1\n", 11), 0);
+	expect_nothing(fd);
+	close(fd);
+	remove_folder();
+}
+END_TEST
+
 /* The next datagram is head, a number, and no more. Returns the number. */
 static uint64_t
 expect_number(int fd, const char *head)
@@ -293,5 +390,8 @@ main(void)
 	    path_may_be_as_long_as_the_system_takes,
 	    name_that_is_no_address_is_an_error,
 	    manager_that_is_gone_is_an_error,
-	    manager_that_does_not_read_is_not_waited_for);
+	    manager_that_does_not_read_is_not_waited_for,
+	    ready_that_is_not_taken_is_sent_again_until_it_is,
+	    reload_that_is_not_taken_is_told_in_order_and_once,
+	    who_stops_does_not_say_later_that_it_is_ready);
 }

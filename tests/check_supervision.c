@@ -9,6 +9,7 @@
 #include "harness.h"
 #include "heartbeat.h"
 #include "monotonic.h"
+#include "notify.h"
 #include "supervision.h"
 
 /* Time passes when a test says so. */
@@ -171,6 +172,32 @@ START_TEST(watchdog_is_not_fed_while_a_thread_is_stuck)
 }
 END_TEST
 
+/* While the manager does not read: what is due is tried again soon, and arrives when it does. */
+START_TEST(what_is_not_taken_is_sent_again)
+{
+	struct supervision supervision;
+	unsigned n = 0;
+
+	start_manager("2000000");
+	while (n < 1000000 && notify("X=1") == 0)
+		n++;
+	notify_ready();
+	supervision_start(&supervision, 0);
+	for (int i = 0; i < 100; i++) {
+		int in_ms = supervision_turn(&supervision, 0);
+
+		ck_assert_int_gt(in_ms, 0);
+		ck_assert_int_le(in_ms, 50);
+		now_ms += in_ms;
+	}
+	told();
+	now_ms += SUPERVISION_STATUS_EVERY_MS;
+	ck_assert_int_eq(supervision_turn(&supervision, 0), 1000);
+	ck_assert_str_eq(told(), "WATCHDOG=1 READY=1 STATUS=0 clients ");
+	close(manager);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -179,5 +206,6 @@ main(void)
 	    status_is_told_when_it_changes_but_not_often,
 	    watchdog_is_fed_twice_in_its_time,
 	    watchdog_of_less_than_a_millisecond_does_not_make_it_spin,
-	    watchdog_is_not_fed_while_a_thread_is_stuck);
+	    watchdog_is_not_fed_while_a_thread_is_stuck,
+	    what_is_not_taken_is_sent_again);
 }

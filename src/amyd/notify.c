@@ -11,10 +11,29 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "monotonic.h"
 #include "notify.h"
 
 /* What may come on top of the time to drain. */
 #define STOP_RESERVE_MS 5000
+
+/* What was not taken is sent again after so long, then after twice as long, and so on. */
+#define RETRY_FIRST_MS 50
+#define RETRY_MOST_MS 5000
+
+/* States that have to arrive, in the order in which they are sent. */
+enum notice {
+	NOTICE_RELOADING,
+	NOTICE_READY,
+	NOTICE_STOPPING,
+	NNOTICES
+};
+
+/* Those that were not taken yet. Owner: main. */
+static struct {
+	char states[NNOTICES][64]; /* "": taken, or not to be sent */
+	int64_t retry_in_ms, retry_at_ms;
+} owed;
 
 /* A leading '@' stands for the NUL of an abstract name. 0: it cannot be an address. */
 static socklen_t
@@ -79,10 +98,63 @@ notify(const char *state)
 	return -1;
 }
 
+/* Those that are owed, up to the first one that is not taken. */
+static void
+send_owed(int64_t now_ms)
+{
+	for (int i = 0; i < NNOTICES; i++) {
+		if (owed.states[i][0] == '\0')
+			continue;
+		if (notify(owed.states[i]) == -1) {
+			owed.retry_at_ms = now_ms + owed.retry_in_ms;
+			return;
+		}
+		owed.states[i][0] = '\0';
+	}
+}
+
+static void
+owe(enum notice notice, const char *state)
+{
+	snprintf(owed.states[notice], sizeof owed.states[notice], "%s", state);
+	owed.retry_in_ms = RETRY_FIRST_MS;
+	send_owed(monotonic_now_ms());
+}
+
+static bool
+is_owing(void)
+{
+	for (int i = 0; i < NNOTICES; i++)
+		if (owed.states[i][0] != '\0')
+			return true;
+	return false;
+}
+
+/* An earlier state that was not taken is not of interest any more. */
+static void
+forget_owed(void)
+{
+	memset(owed.states, 0, sizeof owed.states);
+}
+
+int64_t
+notify_retry(int64_t now_ms)
+{
+	if (!is_owing())
+		return -1;
+	if (now_ms >= owed.retry_at_ms) {
+		owed.retry_in_ms *= 2;
+		if (owed.retry_in_ms > RETRY_MOST_MS)
+			owed.retry_in_ms = RETRY_MOST_MS;
+		send_owed(now_ms);
+	}
+	return is_owing() ? owed.retry_at_ms - now_ms : -1;
+}
+
 void
 notify_ready(void)
 {
-	notify("READY=1");
+	owe(NOTICE_READY, "READY=1");
 }
 
 /* The time tells it which READY=1 is the answer to which reload. */
@@ -95,7 +167,8 @@ notify_reloading(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
 	         (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
-	notify(state);
+	forget_owed();
+	owe(NOTICE_RELOADING, state);
 }
 
 /* Its own time for stopping may be shorter than ours for draining. */
@@ -106,7 +179,8 @@ notify_stopping(int64_t drain_ms)
 
 	snprintf(state, sizeof state, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRIu64,
 	         (uint64_t)(drain_ms + STOP_RESERVE_MS) * 1000);
-	notify(state);
+	forget_owed();
+	owe(NOTICE_STOPPING, state);
 }
 
 /* A number of the environment. 1; 0: it is not set; -1: it is none, which is logged. */

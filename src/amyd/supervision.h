@@ -17,14 +17,15 @@ struct supervision {
 	int64_t watchdog_at_ms;
 	bool wants_status;
 	int64_t status_at_ms;   /* the earliest time for the next one */
-	unsigned told_nclients; /* in the last one */
+	unsigned told_nclients; /* in the last one that was taken */
 };
 
 /* Finds out what is wanted, and says how it begins. */
 void supervision_start(struct supervision *supervision, unsigned nclients);
 
 /*
- * Say what is due: WATCHDOG=1, unless a thread is stuck; STATUS=, if it is another one. Returns
+ * Say what is due: WATCHDOG=1, unless a thread is stuck; STATUS=, if it is another one; and what
+ * of notify.h was not taken yet. Returns
  * in how many ms it has to be called again, at the latest; -1: it need not be.
  */
 int supervision_turn(struct supervision *supervision, unsigned nclients);
