@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Real files, FIFOs and devices. syslog(3) is replaced here, and so is the clock.
+ * Real files, FIFOs and devices. The system's logger is replaced here, and so is the clock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include "harness.h"
 #include "monotonic.h"
 #include "sink_thread.h"
+#include "system_log.h"
 
 enum { PATIENCE_MS = 100 * 1000 };
 
@@ -52,42 +53,24 @@ __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 
 static char said[32768];
 static atomic_int said_priority;
-void __syslog_chk(int priority, int flag, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+static atomic_int logger_error; /* 0: it takes what it is sent */
 
-static void say(const char *format, va_list arguments)
-    __attribute__((format(printf, 1, 0)));
+bool __wrap_system_log_write(struct system_log *log, int priority, const char *text);
 
-static void
-say(const char *format, va_list arguments)
+bool
+__wrap_system_log_write(struct system_log *log, int priority, const char *text)
 {
-	size_t n = strlen(said);
+	int error = atomic_load(&logger_error);
 
-	vsnprintf(said + n, sizeof said - n - 1, format, arguments);
+	(void)log;
+	if (error != 0) {
+		errno = error;
+		return false;
+	}
+	atomic_store(&said_priority, priority);
+	strcat(said, text);
 	strcat(said, "\n");
-}
-
-void
-(syslog)(int priority, const char *format, ...)
-{
-	va_list arguments;
-
-	atomic_store(&said_priority, priority);
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
-}
-
-void
-__syslog_chk(int priority, int flag, const char *format, ...)
-{
-	va_list arguments;
-
-	(void)flag;
-	atomic_store(&said_priority, priority);
-	va_start(arguments, format);
-	say(format, arguments);
-	va_end(arguments);
+	return true;
 }
 
 /* ---- A thread, its file, and its log ---------------------------------------------- */
@@ -774,6 +757,37 @@ START_TEST(syslog_line_is_cut_if_it_is_very_long)
 }
 END_TEST
 
+START_TEST(syslog_line_that_the_logger_does_not_take_is_lost_and_counted)
+{
+	const struct conf_target to_syslog = {
+		.kind = CONF_TARGET_SYSLOG,
+		.text = (char[]){ "syslog:local3.err" },
+		.name = "local3.err",
+		.syslog_priority = LOG_LOCAL3 | LOG_ERR,
+	};
+
+	make_folder();
+	atomic_store(&logger_error, ENOENT);
+	thread = sink_thread_start(&rule, &to_syslog);
+	MUST(thread != NULL);
+	for (int i = 0; i < 3; i++)
+		put("lost");
+	settle();
+	ck_assert_uint_eq(usage().nwritten, 0);
+	ck_assert_uint_eq(usage().ndropped, 3);
+	ck_assert_ptr_nonnull(strstr(logged(), "syslog:local3.err: No such file or directory: its "
+	                                       "lines are dropped: start the system's logger"));
+	atomic_store(&logger_error, 0);
+	put("taken");
+	settle();
+	ck_assert_uint_eq(usage().nwritten, 1);
+	ck_assert_str_eq(said, "taken\n");
+	ck_assert_ptr_nonnull(strstr(logged(), "is written again; 3 lines were dropped"));
+	sink_thread_stop(thread, PATIENCE_MS);
+	remove_folder();
+}
+END_TEST
+
 /* ---- Starting --------------------------------------------------------------------- */
 
 START_TEST(thread_is_not_started_without_memory)
@@ -837,6 +851,7 @@ main(void)
 	    queue_is_bounded_while_its_reader_sleeps,
 	    syslog_gets_printable_text_with_its_priority,
 	    syslog_line_is_cut_if_it_is_very_long,
+	    syslog_line_that_the_logger_does_not_take_is_lost_and_counted,
 	    thread_is_not_started_without_memory,
 	    without_threads_it_is_not_started);
 }

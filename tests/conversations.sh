@@ -83,12 +83,12 @@ amyd()
 journalctl()
 {
 	[ "$*" = "-u amyd -o cat" ] || { echo "journalctl $*: not here"; return 1; }
-	sed 's/^amyd: //' "$work/log"
+	sed -E "s/^$log_time amyd: //" "$work/log"
 }
 
 nreloads_logged()
 {
-	grep -cE '^amyd: reload: .*(: done, |the configuration stays as it is)' "$work/log"
+	grep -cE "^$log_time "'amyd: reload: .*(: done, |the configuration stays as it is)' "$work/log"
 }
 
 has_reloaded()

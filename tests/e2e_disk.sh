@@ -132,13 +132,13 @@ rm "$(disk ballast)"
 says_how_many()
 {
 	echo PING | talk openbsd "$work/sock" >/dev/null
-	file_has "$log" '^amyd: [1-9][0-9]* log messages could not be written: No space left on device$'
+	file_has "$log" "^$log_time "'amyd: [1-9][0-9]* log messages could not be written: No space left on device$'
 }
 check "when there is room, the log says how many messages there were not" wait_until says_how_many
 cp "$log" "$work/seen"
 is "all its lines are whole, but one that had no room for its end" 1 \
-    "$(($(grep -cvE '^amyd: (client [0-9]+ .*|[0-9]+ log messages .*|memory: .*|listen .*|.* is ready: .*)$' "$work/seen") <= 1))"
-unlike "and none begins within another one" '.amyd: ' "$work/seen"
+    "$(($(grep -cvE "^$log_time "'amyd: (client [0-9]+ .*|[0-9]+ log messages .*|memory: .*|listen .*|.* is ready: .*)$' "$work/seen") <= 1))"
+unlike "and none begins within another one" ".$log_time amyd: " "$work/seen"
 cp "$log" "$work/log"
 stop_daemon
 
@@ -161,13 +161,13 @@ printf '%s\n' 'listen main { address = "127.0.0.1:0" }' "listen local { address 
     >"$work/conf"
 daemon_prefix="unshare -m $work/with_disk full"
 refused "no room for the ports file" 71 \
-    "^amyd: $here/ports: No space left on device: .*name another file with -p" -p "$here/ports"
+    "^$log_time amyd: $here/ports: No space left on device: .*name another file with -p" -p "$here/ports"
 check "no socket is left" test ! -e "$work/sock"
 daemon_prefix="unshare -m $work/with_disk read-only"
 refused "a ports file where nothing can be made" 71 \
-    "^amyd: $here/ports: Read-only file system: .*name another file with -p" -p "$here/ports"
+    "^$log_time amyd: $here/ports: Read-only file system: .*name another file with -p" -p "$here/ports"
 echo "listen local { address = \"$here/sock\" }" >"$work/conf"
 refused "a Unix socket where nothing can be made" 71 \
-    "^amyd: listen local: $here/sock: Read-only file system: .*choose a path"
+    "^$log_time amyd: listen local: $here/sock: Read-only file system: .*choose a path"
 
 done_testing

@@ -393,7 +393,7 @@ if unshare -m sh "$work/without" "$library" true 2>/dev/null; then
 	    >"$work/out" 2>"$work/errors"
 	is "where it cannot be loaded, the daemon does not start" 71 $?
 	like "and says why, and what to do" \
-	    '^amyd: listen web: libmicrohttpd cannot be loaded: .*: install it ' "$work/errors"
+	    "^$log_time "'amyd: listen web: libmicrohttpd cannot be loaded: .*: install it ' "$work/errors"
 else
 	skip "where it cannot be loaded, the daemon does not start" "no namespace to hide it in"
 fi

@@ -99,13 +99,21 @@ logs()
 
 give_own_dev
 start_default_daemon -l syslog -vv
-daemon_prefix=""
 main_port=$(port main)
 flood
 answers_all "without a syslog, who talks is answered"
+check "without a syslog, the log is on standard error" wait_until file_has "$work/log" \
+    "^$log_time amyd: amyd .* is ready: "
+is "and says so once" 1 \
+    "$(grep -cE "^$log_time "'amyd: syslog: /dev/log: No such file or directory: the log is on standard error' "$work/log")"
 
 start_syslog
 check "a syslog that comes has what is said from then on" wait_until logs
+check "and is told that it has the log now" wait_until file_has "$work/syslog" \
+    'amyd\[[0-9]+\]: syslog takes messages again'
+cp "$work/log" "$work/before"
+wait_until logs
+same "what it has is not on standard error as well" "$work/before" "$work/log"
 
 kill -STOP "$syslog"
 flood
@@ -130,6 +138,9 @@ for round in 1 2 3; do
 	check "round $round: a new one has what is said from then on" wait_until logs
 done
 
+is "each time that it goes, standard error is told once" 4 \
+    "$(grep -c 'amyd: syslog: .*: the log is on standard error' "$work/log")"
+
 # It stands still for good: the end waits for it for a second, and no longer.
 kill -STOP "$syslog"
 flood
@@ -138,5 +149,16 @@ wait_for_end "$daemon"
 check "a syslog that stands still: the daemon ends with 0" has_ended_well "$status"
 kill -KILL "$syslog"
 wait_for_end "$syslog" 2>/dev/null
+
+# Nobody says where to log, standard error is no terminal, and there is no /dev/log: a container.
+rm "$work/ports"
+$daemon_prefix "$amyd" -c "$work/conf" -p "$work/ports" </dev/null >"$work/stdout" 2>"$work/log" &
+daemon=$!
+children="$children $daemon"
+wait_until has_ports_or_is_over
+daemon_prefix=""
+check "in a container the log is on standard error" wait_until file_has "$work/log" \
+    "^$log_time amyd: amyd .* is ready: "
+stop_daemon
 
 done_testing

@@ -24,7 +24,7 @@ subscribe watcher openbsd _amyd.client.up 127.0.0.1 "$main_port"
 # logged LISTENER WHAT: who the log says was the first one there to whom that happened
 logged()
 {
-	sed -nE "s/^amyd: client ([0-9]+) \\(($1), from ([^ ]+)\\) $2.*/id=\\1 name=- peer=\\3 listener=\\2/p" \
+	sed -nE "s/^$log_time amyd: client ([0-9]+) \\(($1), from ([^ ]+)\\) $2.*/id=\\1 name=- peer=\\3 listener=\\2/p" \
 	    "$work/log" | head -n 1
 }
 
@@ -80,7 +80,7 @@ subscribe first openbsd few 127.0.0.1 "$(port few)"
 is "one more of an address than per_ip is turned away" "! BYE LIMIT per_ip=1" \
     "$(talk openbsd 127.0.0.1 "$(port few)" </dev/null)"
 check "the log has listener and peer of who is turned away" wait_until file_has "$work/log" \
-    '^amyd: listen few: 127\.0\.0\.1:[0-9]+ is turned away: per_ip = 1 .*: raise it'
+    "^$log_time "'amyd: listen few: 127\.0\.0\.1:[0-9]+ is turned away: per_ip = 1 .*: raise it'
 leave first
 leave watcher
 stop_daemon
@@ -136,7 +136,7 @@ start_full_daemon
 comes_with_a_name "on standard error"
 leave first
 stop_daemon
-is "on standard error: each line is amyd's own" "" "$(grep -av '^amyd: [ -~]*$' "$work/log")"
+is "on standard error: each line is amyd's own" "" "$(grep -aEv "^$log_time "'amyd: [ -~]*$' "$work/log")"
 
 : >"$work/log"
 JOURNAL_STREAM=$(stat -c %d:%i "$work/log")

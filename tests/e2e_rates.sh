@@ -29,7 +29,7 @@ END
 main_port=$(port main)
 few=$(port few)
 like "the log says how much memory it may need" \
-    '^amyd: memory: at most [0-9.]+ [KMGT]iB: 10000 clients of [0-9.]+ MiB, 2 handlers of ' \
+    "^$log_time "'amyd: memory: at most [0-9.]+ [KMGT]iB: 10000 clients of [0-9.]+ MiB, 2 handlers of ' \
     "$work/log"
 hold two "$few" 2
 is "per_ip = 2: two of one address are served" "held 2" "$(cat "$work/two.out")"

@@ -74,7 +74,7 @@ both_dropped()
 # are_logged N: so many clients
 are_logged()
 {
-	[ "$(sed -nE 's/^amyd: client ([0-9]+) \(main, from 127\.0\.0\.1:[0-9]+\) reads too slowly: [1-9][0-9]* lines .* raise queue$/\1/p' \
+	[ "$(sed -nE "s/^$log_time "'amyd: client ([0-9]+) \(main, from 127\.0\.0\.1:[0-9]+\) reads too slowly: [1-9][0-9]* lines .* raise queue$/\1/p' \
 	    "$work/log" | sort -u | wc -l)" -ge "$1" ]
 }
 
@@ -139,7 +139,7 @@ publish_until cut has_cut_both
 kill -CONT "$(client_pid slow1)" "$(client_pid slow2)"
 is "slow = cut, and SET slow cut: it is logged once for each" 2 "$(grep -c 'is cut off' "$work/log")"
 like "the log says who it was, and what to do about it" \
-    '^amyd: client [0-9]+ \(cut, from 127\.0\.0\.1:[0-9]+\) is cut off: .* raise queue' "$work/log"
+    "^$log_time "'amyd: client [0-9]+ \(cut, from 127\.0\.0\.1:[0-9]+\) is cut off: .* raise queue' "$work/log"
 is "the finals count 4 readers, at last 2, never more than before" "" \
     "$(awk 'BEGIN { last = 4 } $1 != "+OK" || $2 > last || $2 < 2 { print } { last = $2 }' "$work/finals")"
 is "the first one counts 4" "+OK 4" "$(head -n 1 "$work/finals")"

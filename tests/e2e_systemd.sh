@@ -278,6 +278,45 @@ check "it asks for the time that drain_time may take" \
     wait_until file_has "$work/told" EXTEND_TIMEOUT_USEC=65000000
 stop_manager
 
+# A manager that does not read: what it has to be told is sent again until it is taken.
+start_full_manager()
+{
+	rm -f "$work/notify" "$work/full.in" "$work/told"
+	mkfifo "$work/full.in"
+	"$peer" manager "$work/notify" <"$work/full.in" >"$work/told" &
+	manager=$!
+	sleep 3600 >"$work/full.in" &
+	holder=$!
+	children="$children $manager $holder"
+	wait_until file_has "$work/told" full
+	NOTIFY_SOCKET=$work/notify
+	export NOTIFY_SOCKET
+}
+
+let_manager_read()
+{
+	kill "$holder"
+	wait_for_end "$holder"
+}
+
+start_full_manager
+start_default_daemon
+check "who is not told that it is ready: the log says so" wait_until file_has "$work/log" \
+    'NOTIFY_SOCKET=.*: Resource temporarily unavailable: .* is not told READY=1'
+let_manager_read
+check "when it reads, it is told that amyd is ready" wait_until file_has "$work/told" '^READY=1$'
+kill "$manager"
+wait_for_end "$manager"
+start_full_manager
+kill -HUP "$daemon"
+wait_until file_has "$work/log" 'reload: .*: done'
+let_manager_read
+check "after a reload that it did not read of, it is told that amyd is ready" wait_until \
+    file_has "$work/told" '^READY=1$'
+is "and of the reload before" RELOADING=1 "$(grep -Ex 'RELOADING=1|READY=1' "$work/told" | head -n 1)"
+stop_daemon
+stop_manager
+
 # ---- The journal --------------------------------------------------------------------------------
 
 : >"$work/log"

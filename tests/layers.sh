@@ -41,7 +41,7 @@ cat >"$work/table" <<'END'
 0.1 activation conf_rule heartbeat notify
 0.05 log
 0.0 address alike budget conf_text hash http_host http_limits lines memory mhd monotonic rate regex
-0.0 standstill status_page subject units unread usage utf8
+0.0 standstill status_page subject system_log timestamp units unread usage utf8
 END
 # <amy.h> is layer 1, config.h below all.
 

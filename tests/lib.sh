@@ -384,6 +384,9 @@ port()
 	done <"$work/ports"
 }
 
+# How lines of the log begin, as an extended regular expression.
+log_time='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}[-+][0-9]{2}:[0-9]{2}'
+
 sanitizer_report='(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:'
 
 # has_ended_well STATUS: and the log has no report

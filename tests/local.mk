@@ -101,6 +101,7 @@ amyd_unit_tests = \
 	%D%/check_status \
 	%D%/check_memory \
 	%D%/check_log \
+	%D%/check_system_log \
 	%D%/check_notify
 
 amybench_unit_tests = \
@@ -421,6 +422,10 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_log_LDADD = $(amyd_unit_ldadd)
 %C%_check_log_LINK = $(unit_link) -Wl,--wrap=monotonic_now_ms
 
+%C%_check_system_log_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_system_log_LDADD = $(amyd_unit_ldadd)
+%C%_check_system_log_LINK = $(unit_link)
+
 %C%_check_alike_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_alike_LDADD = $(amyd_unit_ldadd)
 %C%_check_alike_LINK = $(unit_link)
@@ -483,7 +488,7 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 
 %C%_check_sink_thread_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_sink_thread_LDADD = $(amyd_unit_ldadd)
-%C%_check_sink_thread_LINK = $(faults_link) -Wl,--wrap=pthread_create
+%C%_check_sink_thread_LINK = $(faults_link) -Wl,--wrap=pthread_create -Wl,--wrap=system_log_write
 
 %C%_check_resolve_thread_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_resolve_thread_LDADD = $(amyd_unit_ldadd)

@@ -882,6 +882,52 @@ run_trickle(const struct options *options)
 	return nopen == 0 ? 0 : 1;
 }
 
+/* ---- manager ---------------------------------------------------------------------- */
+
+/* Datagrams to itself, until the queue of the socket takes no more. */
+static void
+fill_queue(int fd, const struct sockaddr_un *address)
+{
+	int from = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (from == -1)
+		die("socket: %s", strerror(errno));
+	for (long n = 0; n < 1000000; n++)
+		if (sendto(from, "X", 1, 0, (const struct sockaddr *)address,
+		           sizeof *address) == -1) {
+			close(from);
+			return;
+		}
+	die("descriptor %d: its queue does not fill", fd);
+}
+
+static int
+run_manager(const struct options *options)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char text[512], byte;
+	ssize_t n;
+
+	if (options->naddress != 1 || strlen(options->address[0]) >= sizeof address.sun_path)
+		die("manager: one PATH");
+	strcpy(address.sun_path, options->address[0]);
+	if (fd == -1 || bind(fd, (const struct sockaddr *)&address, sizeof address) == -1)
+		die("%s: %s", address.sun_path, strerror(errno));
+	fill_queue(fd, &address);
+	puts("full");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		continue;
+	while ((n = recv(fd, text, sizeof text, 0)) != -1) {
+		if (n == 1 && text[0] == 'X')
+			continue;
+		printf("%.*s\n", (int)n, text);
+		fflush(stdout);
+	}
+	die("recv: %s", strerror(errno));
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct options *);
@@ -896,6 +942,7 @@ static const struct {
 	{ "trickle", run_trickle },
 	{ "reserve", run_reserve },
 	{ "freeze", run_freeze },
+	{ "manager", run_manager },
 };
 
 static const char help[] =
@@ -928,6 +975,8 @@ static const char help[] =
     "  --connections N\n"
     "freeze TID   stop that thread of another process when it next sends something; say\n"
     "             \"ready\" before and \"frozen\" then; let it go on when stdin ends\n"
+    "manager      take datagrams at PATH, whose queue is full until stdin ends; say \"full\"\n"
+    "             before, and print what others sent then\n"
     "reserve      print a port of 127.0.0.1 that nobody else is given, until stdin ends\n"
     "\n"
     "Each command that connects takes --from ADDRESS, of this machine.\n";

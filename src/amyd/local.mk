@@ -82,10 +82,12 @@ libamyd_a_SOURCES = \
 	%D%/subscriptions.c %D%/subscriptions.h \
 	%D%/subscriptions_list.c %D%/subscriptions_list.h \
 	%D%/supervision.c %D%/supervision.h \
+	%D%/system_log.c %D%/system_log.h \
 	%D%/table.c %D%/table.h \
 	%D%/tallies.c %D%/tallies.h \
 	%D%/targets.c %D%/targets.h \
 	%D%/timers.c %D%/timers.h \
+	%D%/timestamp.c %D%/timestamp.h \
 	%D%/trie.c %D%/trie.h \
 	%D%/units.c %D%/units.h \
 	%D%/unread.c %D%/unread.h \

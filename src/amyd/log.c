@@ -8,13 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "alike.h"
 #include "log.h"
 #include "monotonic.h"
+#include "system_log.h"
+#include "timestamp.h"
 
 #define RING_MESSAGES 512
 
@@ -26,11 +27,13 @@ struct message {
 };
 
 /*
- * Owner: lock guards all, but for target and facility, which are constant after log_open(), and
- * level, which any thread may set.
+ * Owner: lock guards all, but for target, facility and has_time, which are constant after
+ * log_open(), and level, which any thread may set.
  */
 static struct {
 	enum log_target target;
+	int facility;
+	bool has_time; /* lines on stderr begin with the time of day */
 	_Atomic enum log_level level;
 
 	pthread_mutex_t lock;
@@ -58,13 +61,21 @@ static struct {
 	int error;
 } unwritten;
 
+/* Owner: who calls log_write_next(). */
+static struct {
+	struct system_log connection;
+	bool is_missing; /* it took nothing the last time: stderr has the log */
+} logger = {
+	.connection = SYSTEM_LOG_INIT,
+};
+
 void
 log_open(enum log_target target, int facility, enum log_level level)
 {
 	the_log.target = target;
+	the_log.facility = facility;
+	the_log.has_time = true;
 	the_log.level = level;
-	if (target == LOG_TO_SYSLOG)
-		openlog("amyd", LOG_PID | LOG_NDELAY, facility);
 }
 
 void
@@ -108,16 +119,22 @@ log_stderr_is_journal(void)
 static bool
 write_stderr(enum log_level level, const char *text)
 {
-	char line[LOG_MAX_MESSAGE + 9];
+	char line[LOG_MAX_MESSAGE + TIMESTAMP_MAX + 10], at[TIMESTAMP_MAX] = "";
 	const char *before = atomic_load(&is_torn) ? "\n" : "";
+	struct timespec now;
 	ssize_t nwritten;
 	int n;
 
-	if (log_stderr_is_journal())
+	if (log_stderr_is_journal()) {
 		n = snprintf(line, sizeof line, "%s<%d>%s\n", before, syslog_priority(level),
 		             text);
-	else
-		n = snprintf(line, sizeof line, "%samyd: %s\n", before, text);
+	} else {
+		clock_gettime(CLOCK_REALTIME, &now);
+		if (the_log.has_time)
+			timestamp_format(at, &now);
+		n = snprintf(line, sizeof line, "%s%s%samyd: %s\n", before, at,
+		             at[0] == '\0' ? "" : " ", text);
+	}
 	nwritten = write(STDERR_FILENO, line, (size_t)n);
 	if (nwritten > 0)
 		atomic_store(&is_torn, line[nwritten - 1] != '\n');
@@ -126,14 +143,46 @@ write_stderr(enum log_level level, const char *text)
 	return nwritten == n;
 }
 
-/* False, errno: it could not be. Of syslog(3) nobody hears. */
+static bool
+write_logger(enum log_level level, const char *text)
+{
+	return system_log_write(&logger.connection, the_log.facility | syslog_priority(level),
+	                        text);
+}
+
+/* The logger is there again, or is not there any more: the one that has the log says so. */
+static void
+say_where_the_log_is(bool is_missing, int error)
+{
+	char text[LOG_MAX_MESSAGE];
+
+	if (is_missing == logger.is_missing)
+		return;
+	logger.is_missing = is_missing;
+	if (!is_missing) {
+		write_logger(LOG_LEVEL_INFO, "syslog takes messages again: the log is here, and "
+		                             "not on standard error any more");
+		return;
+	}
+	snprintf(text, sizeof text,
+	         "syslog: %s: %s: the log is on standard error until a logger listens there; "
+	         "to have it there always, use -l stderr",
+	         logger.connection.path, strerror(error));
+	write_stderr(LOG_LEVEL_WARNING, text);
+}
+
+/* False, errno: it could be written neither to where it belongs nor to stderr. */
 static bool
 message_write(const struct message *message)
 {
 	if (the_log.target != LOG_TO_SYSLOG)
 		return write_stderr(message->level, message->text);
-	syslog(syslog_priority(message->level), "%s", message->text);
-	return true;
+	if (write_logger(message->level, message->text)) {
+		say_where_the_log_is(false, 0);
+		return true;
+	}
+	say_where_the_log_is(true, errno);
+	return write_stderr(message->level, message->text);
 }
 
 /* Where there is no room for it, it is counted; how many there were is said when there is. */

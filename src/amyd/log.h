@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * log.h - what the daemon says, to stderr or to syslog(3).
+ * log.h - the log of the daemon, on stderr or in syslog.
  *
  * Until log_start_queueing() a message is written to stderr by whoever says it; from then
  * on it goes into a bounded ring that the log thread empties, to where log_open() said, so
  * that nobody else ever waits for a terminal or for syslog's reader. A message that finds
  * the ring full is counted, and the count is said when there is room again.
+ *
+ * A message that syslog does not take, because no logger listens, goes to stderr, which is told
+ * once that it has the log now. Lines on stderr begin with the time of day from log_open() on,
+ * unless the journal adds one of its own.
  *
  * Of errors and warnings that go into the ring and have one format, 10 are said in 5
  * seconds, and then how many more there were: so nobody who makes one happen can fill a

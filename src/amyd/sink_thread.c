@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "monotonic.h"
 #include "sink_thread.h"
+#include "system_log.h"
 
 #define RETRY_MS 1000
 #define MAX_SYSLOG 8192 /* bytes of one line; a longer one is cut */
@@ -42,6 +42,7 @@ struct sink_thread {
 	bool has_ended;
 
 	/* the thread's own */
+	struct system_log logger;
 	int fd; /* -1: it is not open */
 	dev_t device;
 	ino_t inode;
@@ -63,8 +64,11 @@ static pthread_mutex_t all_left_behind_lock = PTHREAD_MUTEX_INITIALIZER;
 /* ---- A file ----------------------------------------------------------------------- */
 
 static const char *
-remedy(int error)
+remedy(const struct sink_thread *thread, int error)
 {
+	if (thread->path == NULL)
+		return "start the system's logger, which listens at " _PATH_LOG
+		       ", or name another target";
 	switch (error) {
 	case ENOSPC:
 	case EDQUOT:
@@ -94,7 +98,7 @@ complain(struct sink_thread *thread, int error)
 {
 	if (error != thread->error)
 		log_error("%s: %s: its lines are dropped: %s", thread->label, strerror(error),
-		          remedy(error));
+		          remedy(thread, error));
 	thread->error = error;
 	thread->retry_at_ms = monotonic_now_ms() + RETRY_MS;
 }
@@ -283,18 +287,30 @@ write_to_file(struct sink_thread *thread)
 /* ---- syslog ----------------------------------------------------------------------- */
 
 static void
+write_line_to_syslog(struct sink_thread *thread, const struct publication *publication)
+{
+	char text[MAX_SYSLOG];
+
+	log_escape(text, sizeof text, publication->text.bytes, publication->text.nbytes);
+	if (system_log_write(&thread->logger, thread->syslog_priority, text)) {
+		sink_wrote(thread->sink, 1);
+		note_success(thread);
+		return;
+	}
+	complain(thread, errno);
+	thread->nlost++;
+	sink_lost(thread->sink, 1);
+}
+
+static void
 write_to_syslog(struct sink_thread *thread)
 {
 	struct publication *publication;
-	char text[MAX_SYSLOG];
 
 	while (!atomic_load(&thread->is_left_behind) &&
 	       (publication = sink_take(thread->sink)) != NULL) {
-		log_escape(text, sizeof text, publication->text.bytes,
-		           publication->text.nbytes);
+		write_line_to_syslog(thread, publication);
 		publication_unref(publication);
-		syslog(thread->syslog_priority, "%s", text);
-		sink_wrote(thread->sink, 1);
 	}
 }
 
@@ -328,6 +344,7 @@ static void
 end(struct sink_thread *thread)
 {
 	close_file(thread);
+	system_log_close(&thread->logger);
 	pthread_mutex_lock(&thread->lock);
 	thread->has_ended = true;
 	pthread_cond_broadcast(&thread->changed);
@@ -382,6 +399,7 @@ allocate(const struct conf_rule *rule, const struct conf_target *target)
 	if (target->kind == CONF_TARGET_FILE)
 		thread->path = thread->text + nlabel;
 	thread->syslog_priority = target->syslog_priority;
+	thread->logger = (struct system_log)SYSTEM_LOG_INIT;
 	thread->fd = -1;
 	return thread;
 }
