@@ -21,12 +21,18 @@ fi
 start_daemon <<END
 handlers = 4
 listen main   { address = "127.0.0.1:0" }
+listen local  { address = "$work/sock" }
+listen feed   { address = "127.0.0.1:0"  mode = "publish"  subject = "feed" }
+listen feed_local { address = "$work/feed"  mode = "publish"  subject = "feed" }
 listen steady { address = "127.0.0.1:0"  queue = "64M" }
 history h     { match = "h.>"  lines = 500 }
 rule copies   { match = "r.>"  to = {"subject:copy"} }
+rule file     { match = "s.a.x"  to = {"file:$work/target"} }
 END
 check "64 clients do anything: every line has its final, and steady readers miss nothing" \
-    "$storm" --seed "$seed" --steady-port "$(port steady)" "$@" 127.0.0.1 "$(port main)"
+    "$storm" --seed "$seed" --steady-port "$(port steady)" --feed-port "$(port feed)" \
+    --feed-unix "$work/feed" --unix "$work/sock" --daemon "$daemon" "$@" \
+    127.0.0.1 "$(port main)"
 sed 's/^#* */# /' "$work/check.out"
 stop_daemon
 

@@ -21,6 +21,10 @@
  * line once between them. One follows what a rule makes of lines; one what the daemon says
  * of itself; to one it says the numbers of lines, which go up.
  *
+ * Some clients, the feeders, come to a listener of mode "publish", write whole lines and close at
+ * once: nobody waits for anything. Every line of theirs arrives. Clients come by TCP or by a Unix
+ * socket, and the daemon gets SIGHUP and SIGUSR1 meanwhile, where options say so.
+ *
  * When all clients but these have gone, and all is quiet, STATS is looked at:
  * - matched = delivered + queued + all that is dropped, and queued = 0: exactly.
  * - matched is what the clients know of: the sum of n of every "+OK n" of PUB and KEEP; one
@@ -47,6 +51,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,6 +71,7 @@ enum subject_kind {
 	SUBJECT_PLAIN,
 	SUBJECT_KEPT,  /* KEEP, too */
 	SUBJECT_GROUP, /* followed in groups: a line may be handed on */
+	SUBJECT_FEED,  /* of the listener for feeders */
 	SUBJECT_WILL,  /* published by the daemon, when a client vanishes */
 };
 
@@ -83,11 +89,12 @@ static const struct {
 	{ "g.a", SUBJECT_GROUP, false },    { "g.b", SUBJECT_GROUP, false },
 	{ "q.a", SUBJECT_GROUP, false },    { "q.b", SUBJECT_GROUP, false },
 	{ "r.a", SUBJECT_PLAIN, false },    { "r.b", SUBJECT_PLAIN, false },
-	{ "w.a", SUBJECT_WILL, false },
+	{ "feed", SUBJECT_FEED, false },    { "w.a", SUBJECT_WILL, false },
 };
 
 #define NSUBJECTS (sizeof subjects / sizeof subjects[0])
-#define NPUBLISHED (NSUBJECTS - 1) /* all but the last, which is for wills */
+#define NPUBLISHED (NSUBJECTS - 2) /* by PUB and KEEP: all but the last two */
+#define FEED (NSUBJECTS - 2)
 #define WILL (NSUBJECTS - 1)
 
 static const char *const patterns[] = {
@@ -111,10 +118,11 @@ enum steady_kind {
 static const struct steady_plan {
 	enum steady_kind kind;
 	const char *says;        /* lines; a final for each */
-	const char *patterns[6]; /* the same, to know what is to come */
+	const char *patterns[7]; /* the same, to know what is to come */
 } steady_plans[] = {
-	{ STEADY_ALL, "SUB s.>\nSUB h.>\nSUB k.>\nSUB g.>\nSUB q.>\nSUB r.>\n",
-	  { "s.>", "h.>", "k.>", "g.>", "q.>", "r.>" } },
+	{ STEADY_ALL, "SUB s.>\nSUB h.>\nSUB k.>\nSUB g.>\nSUB q.>\nSUB r.>\n"
+	              "SUB feed\n",
+	  { "s.>", "h.>", "k.>", "g.>", "q.>", "r.>", "feed" } },
 	{ STEADY_SOME, "SUB s.*.x\nSUB s.a.>\nSUB s.a.x\nSUB *.b.>\nSUB h.*\nSUB w.>\n",
 	  { "s.*.x", "s.a.>", "s.a.x", "*.b.>", "h.*", "w.>" } },
 	{ STEADY_SEQ, "SET show seq\nSUB h.>\n", { "h.>" } },
@@ -134,9 +142,11 @@ struct options {
 	uint64_t nlines;
 	unsigned nseconds; /* 0: nlines decides */
 	bool until_told;   /* SIGTERM does, once for each part */
+	pid_t daemon;      /* gets signals; 0: none */
 	uint64_t seed;
 	const char *host;
-	unsigned port, steady_port;
+	unsigned port, steady_port, feed_port; /* feed_port 0: there are no feeders */
+	const char *unix_path, *feed_path;     /* of the same listeners; NULL: there is none */
 	bool may_be_cut;
 };
 
@@ -312,12 +322,10 @@ struct label {
 
 /* "~publisher place number padding checksum"; any bytes but LF, and no CR at the end. */
 static void
-make_text(uint64_t *random, char mark, const struct label *label, struct text *text)
+make_padded(uint64_t *random, char mark, const struct label *label, size_t npadding,
+            struct text *text)
 {
 	static const char rare[] = { '\0', '\r', '\033', (char)0xff, (char)0xc3, '\t', '#', '\x01' };
-	size_t npadding = random_below(random, 40) == 0
-	                      ? random_below(random, MAX_LONG_PADDING)
-	                      : random_below(random, MAX_PADDING);
 	char head[64], tail[16];
 	int n = snprintf(head, sizeof head, "%c%u %u %u ", mark, (unsigned)label->publisher,
 	                 (unsigned)label->place, (unsigned)label->number);
@@ -336,6 +344,16 @@ make_text(uint64_t *random, char mark, const struct label *label, struct text *t
 	}
 	n = snprintf(tail, sizeof tail, "%08x", (unsigned)(uint32_t)hash_of(text->bytes, text->n));
 	text_add(text, tail, (size_t)n);
+}
+
+static void
+make_text(uint64_t *random, char mark, const struct label *label, struct text *text)
+{
+	size_t npadding = random_below(random, 40) == 0
+	                      ? random_below(random, MAX_LONG_PADDING)
+	                      : random_below(random, MAX_PADDING);
+
+	make_padded(random, mark, label, npadding, text);
 }
 
 static bool
@@ -436,7 +454,8 @@ publisher_of(uint32_t id)
 static struct {
 	uint64_t lines, connections, deliveries, dropped_lines, replays;
 	uint64_t matched, nobody; /* of finals */
-	uint64_t copies, news, ups, downs;
+	uint64_t copies, fed, news, ups, downs;
+	uint64_t nsignals;
 } totals;
 
 /* ---- Connections ------------------------------------------------------------------ */
@@ -526,30 +545,54 @@ complain(const struct connection *connection, struct word line, const char *form
 	    (unsigned)connection->id, why, head, line.n);
 }
 
-static void
-connection_open(struct connection *connection, uint32_t id, size_t steady)
+static int
+connected_socket(const struct sockaddr *address, socklen_t length)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET };
-	int one = 1;
+	int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	in.sin_port = htons((uint16_t)(steady < NSTEADY && options.steady_port != 0
-	                                   ? options.steady_port
-	                                   : options.port));
+	if (fd == -1)
+		die("socket: %s", strerror(errno));
+	if (connect(fd, address, length) == -1)
+		die("connect: %s", strerror(errno));
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+static int
+connect_tcp(unsigned port)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	int fd, one = 1;
+
 	if (inet_pton(AF_INET, options.host, &in.sin_addr) != 1)
 		die("%s: no IPv4 address", options.host);
+	fd = connected_socket((struct sockaddr *)&in, sizeof in);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return fd;
+}
+
+static int
+connect_unix(const char *path)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+
+	if (snprintf(un.sun_path, sizeof un.sun_path, "%s", path) >= (int)sizeof un.sun_path)
+		die("%s: the path is too long", path);
+	return connected_socket((struct sockaddr *)&un, sizeof un);
+}
+
+/* path: of the same listener, if this one is to come that way; or NULL. */
+static void
+connection_open(struct connection *connection, uint32_t id, size_t steady, unsigned port,
+                const char *path)
+{
 	*connection = (struct connection){
+		.fd = path != NULL ? connect_unix(path) : connect_tcp(port),
 		.state = STATE_OPEN,
 		.id = id,
 		.steady = steady,
 		.epoch = 1,
 	};
-	connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connection->fd == -1)
-		die("socket: %s", strerror(errno));
-	if (connect(connection->fd, (struct sockaddr *)&in, sizeof in) == -1)
-		die("connect: %s", strerror(errno));
-	setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	fcntl(connection->fd, F_SETFL, O_NONBLOCK);
 	totals.connections++;
 }
 
@@ -722,6 +765,7 @@ check_steady(struct connection *connection, struct word subject, const struct la
 	}
 	*last = label->number;
 	totals.copies += plan->kind == STEADY_COPY;
+	totals.fed += subjects[label->place].kind == SUBJECT_FEED;
 }
 
 /* A client of a listener that is none of ours. */
@@ -1446,6 +1490,34 @@ client_act(struct client *client, struct connection *connection)
 	}
 }
 
+/* One that writes whole lines and closes at once. It has no finals. */
+static void
+feeder_come(struct client *client, struct connection *connection, uint32_t id)
+{
+	struct publisher *publisher = publisher_of(id);
+	bool has_many = random_below(&client->random, 8) == 0; /* more than one turn runs */
+	size_t nlines = 1 + random_below(&client->random, has_many ? 10000 : 100);
+	bool is_unix = options.feed_path != NULL && random_below(&client->random, 2) == 0;
+
+	connection_open(connection, id, NSTEADY, options.feed_port,
+	                is_unix ? options.feed_path : NULL);
+	for (size_t i = 0; i < nlines; i++) {
+		struct label label = { id, FEED, ++publisher->sent[FEED] };
+
+		if (has_many)
+			make_padded(&client->random, MARK_PUBLISHED, &label, 0, &scratch);
+		else
+			make_text(&client->random, MARK_PUBLISHED, &label, &scratch);
+		text_add(&connection->out, scratch.bytes, scratch.n);
+		text_add(&connection->out, "\n", 1);
+	}
+	publisher->acked[FEED] = publisher->sent[FEED];
+	if (random_below(&client->random, 2) == 0)
+		text_add(&connection->out, "a line without its en", 21);
+	totals.lines += nlines;
+	connection->state = STATE_FINISHING;
+}
+
 /* Its finals are there: it is time to go. */
 static void
 client_end(struct connection *connection)
@@ -1466,8 +1538,14 @@ client_come(struct client *client, struct connection *connection, size_t number)
 	const struct pending pending = { .kind = KIND_SET };
 	uint32_t id = (uint32_t)(NSTEADY + number + options.nclients * client->ncame);
 
+	bool is_unix = options.unix_path != NULL && random_below(&client->random, 2) == 0;
+
 	client->ncame++;
-	connection_open(connection, id, NSTEADY);
+	if (options.feed_port != 0 && random_below(&client->random, 4) == 0) {
+		feeder_come(client, connection, id);
+		return;
+	}
+	connection_open(connection, id, NSTEADY, options.port, is_unix ? options.unix_path : NULL);
 	connection->may_be_cut = options.may_be_cut;
 	publisher_of(id);
 	say(connection, &pending, "SET timeout 150ms\n");
@@ -1536,6 +1614,25 @@ nothing_happens(void)
 	die("nothing happened for %d s", PATIENCE_MS / 1000);
 }
 
+/* The daemon is disturbed now and then: it reads its configuration, or opens files, anew. */
+static void
+disturb(void)
+{
+	static uint64_t random;
+	int number;
+
+	if (options.daemon == 0 || is_ending)
+		return;
+	if (random == 0)
+		random_init(&random, MAX_CLIENTS + 1);
+	if (random_below(&random, 100) > 0)
+		return;
+	number = random_below(&random, 2) == 0 ? SIGHUP : SIGUSR1;
+	if (kill(options.daemon, number) == -1)
+		die("signal %d to the daemon: %s", number, strerror(errno));
+	totals.nsignals++;
+}
+
 /* One round of poll(2). The steady ones come first. */
 static void
 turn(void)
@@ -1543,6 +1640,7 @@ turn(void)
 	static struct pollfd pfds[NSTEADY + MAX_CLIENTS];
 	size_t n = nconnections();
 
+	disturb();
 	for (size_t i = 0; i < n; i++)
 		prepare(&connections[i], &pfds[i]);
 	if (poll(pfds, n, is_paused() ? 1 : PATIENCE_MS) < 1 && !is_paused())
@@ -1717,7 +1815,7 @@ static void
 check_streams(void)
 {
 	for (uint32_t id = 0; id < npublishers; id++) {
-		for (uint32_t place = 0; place < NPUBLISHED; place++)
+		for (uint32_t place = 0; place <= FEED; place++)
 			check_stream(id, place);
 		check_will(id);
 	}
@@ -1731,7 +1829,7 @@ static void
 check_stats(const struct stats *before, const struct stats *after, bool is_exact)
 {
 	uint64_t matched = after->matched - before->matched;
-	uint64_t known = totals.matched + totals.copies + totals.news;
+	uint64_t known = totals.matched + totals.copies + totals.fed + totals.news;
 
 	if (after->matched != after->delivered + after->queued + after->dropped)
 		die("%" PRIu64 " lines matched, but %" PRIu64 " are delivered, %" PRIu64 " queued "
@@ -1739,9 +1837,9 @@ check_stats(const struct stats *before, const struct stats *after, bool is_exact
 		    after->dropped);
 	if (matched < known || (is_exact && matched > known + totals.nobody))
 		die("%" PRIu64 " lines matched, but clients know of %" PRIu64 " (in finals of PUB, "
-		    "KEEP and REQ %" PRIu64 ", of a rule %" PRIu64 ", of the daemon %" PRIu64 "), "
-		    "and %" PRIu64 " requests found nobody", matched, known, totals.matched,
-		    totals.copies, totals.news, totals.nobody);
+		    "KEEP and REQ %" PRIu64 ", of a rule %" PRIu64 ", of feeders %" PRIu64 ", of the "
+		    "daemon %" PRIu64 "), and %" PRIu64 " requests found nobody", matched, known,
+		    totals.matched, totals.copies, totals.fed, totals.news, totals.nobody);
 	printf("# %s: %" PRIu64 " matched, %" PRIu64 " known, %" PRIu64 " requests found nobody\n",
 	       is_exact ? "in the second part" : "in the first part", matched, known,
 	       totals.nobody);
@@ -1758,7 +1856,8 @@ open_steady(void)
 	for (size_t i = 0; i < NSTEADY; i++) {
 		const char *line = steady_plans[i].says;
 
-		connection_open(&connections[i], (uint32_t)i, i);
+		connection_open(&connections[i], (uint32_t)i, i,
+		                options.steady_port != 0 ? options.steady_port : options.port, NULL);
 		connections[i].may_follow = true;
 		publisher_of((uint32_t)i);
 		while (*line != '\0') {
@@ -1777,7 +1876,7 @@ rage(int part, uint64_t nlines, unsigned nmilliseconds)
 {
 	int64_t end = nmilliseconds == 0 ? INT64_MAX : now_ms() + nmilliseconds;
 
-	totals.matched = totals.nobody = totals.copies = totals.news = 0;
+	totals.matched = totals.nobody = totals.copies = totals.fed = totals.news = 0;
 	for (size_t i = 0; i < options.nclients; i++)
 		clients[i].nlines_left =
 		    nmilliseconds > 0 || options.until_told ? UINT64_MAX
@@ -1823,9 +1922,9 @@ run(void)
 	check_streams();
 	check_stats(&between, &after, !options.may_be_cut);
 	printf("%" PRIu64 " lines of %" PRIu64 " connections, %" PRIu64 " deliveries, %" PRIu64
-	       " dropped, seed %" PRIu64 "\n",
+	       " dropped, %" PRIu64 " signals, seed %" PRIu64 "\n",
 	       totals.lines, totals.connections, totals.deliveries, totals.dropped_lines,
-	       options.seed);
+	       totals.nsignals, options.seed);
 	for (size_t i = 0; i < NSTEADY; i++)
 		connection_close(&connections[i], false);
 }
@@ -1848,6 +1947,10 @@ static const char help[] =
     "  --until-told     go on until SIGTERM; and, in the second part, until the next one\n"
     "  --seed N         what they do; 1 if it is not said\n"
     "  --steady-port N  of a listener for those that watch, whose queue is larger\n"
+    "  --feed-port N    of a listener { mode = \"publish\"  subject = \"feed\" }: there are feeders\n"
+    "  --feed-unix PATH    of another such listener\n"
+    "  --unix PATH      half of the clients come to this listener\n"
+    "  --daemon PID     gets SIGHUP and SIGUSR1 now and then\n"
     "  --may-be-cut     slow_time is short: whoever does not read may be told ! BYE SLOW\n";
 
 static const struct option long_options[] = {
@@ -1857,6 +1960,10 @@ static const struct option long_options[] = {
 	{ "until-told", no_argument, NULL, 'u' },
 	{ "seed", required_argument, NULL, 'S' },
 	{ "steady-port", required_argument, NULL, 'p' },
+	{ "feed-port", required_argument, NULL, 'f' },
+	{ "feed-unix", required_argument, NULL, 'F' },
+	{ "unix", required_argument, NULL, 'U' },
+	{ "daemon", required_argument, NULL, 'd' },
 	{ "may-be-cut", no_argument, NULL, 'b' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -1883,6 +1990,10 @@ set_option(int letter)
 	case 'u': options.until_told = true; return;
 	case 'S': options.seed = number(optarg, UINT32_MAX); return;
 	case 'p': options.steady_port = (unsigned)number(optarg, 65535); return;
+	case 'f': options.feed_port = (unsigned)number(optarg, 65535); return;
+	case 'F': options.feed_path = optarg; return;
+	case 'U': options.unix_path = optarg; return;
+	case 'd': options.daemon = (pid_t)number(optarg, INT32_MAX); return;
 	case 'b': options.may_be_cut = true; return;
 	case 'h':
 		fputs(help, stdout);
