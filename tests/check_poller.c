@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "amy.h"
@@ -1044,6 +1046,37 @@ work(void *unused)
 			return NULL;
 		}
 	}
+static int64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* A signal in the last millisecond used to end it there. */
+START_TEST(interrupted_wait_does_not_end_before_its_time)
+{
+	const struct itimerval often = { .it_interval.tv_usec = 100, .it_value.tv_usec = 100 };
+	struct sigaction action = { .sa_handler = count_signal };
+	struct amy_notification told;
+
+	MUST(sigaction(SIGALRM, &action, NULL) == 0);
+	start();
+	MUST(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	for (int i = 0; i < 50; i++) {
+		int64_t from = now_ns();
+
+		MUST(amy_poller_wait(poller, &told, 1, 3) == 0);
+		MUST(now_ns() - from >= 3000000);
+	}
+	MUST(setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL) == 0);
+	ck_assert_int_gt(atomic_load(&nsignals), 0);
+	stop();
+}
+END_TEST
+
 }
 
 static void
@@ -1179,3 +1212,4 @@ main(void)
 	    each_event_is_told_to_one_of_many_threads_that_wait,
 	    many_threads_register_while_another_waits);
 }
+	    interrupted_wait_does_not_end_before_its_time,

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "amy.h"
@@ -1050,6 +1051,36 @@ START_TEST(signals_do_not_make_a_wait_longer)
 }
 END_TEST
 
+static int64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* A signal in the last millisecond used to end it there. */
+START_TEST(interrupted_wait_does_not_end_before_its_time)
+{
+	const struct itimerval often = { .it_interval.tv_usec = 100, .it_value.tv_usec = 100 };
+
+	count_signals(SIGALRM);
+	start();
+	must_add(fds[0], AMY_READ);
+	MUST(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	for (int i = 0; i < 50; i++) {
+		int64_t from = now_ns();
+
+		MUST(events_within(3, SOME_ID) == 0);
+		MUST(now_ns() - from >= 3000000);
+	}
+	MUST(setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL) == 0);
+	ck_assert_int_gt(atomic_load(&nsignals), 0);
+	stop();
+}
+END_TEST
+
 START_TEST(set_may_be_handed_to_another_thread)
 {
 	struct waiter waiter;
@@ -1216,6 +1247,7 @@ main(void)
 	    thread_that_waits_in_the_poller_sleeps_while_another_one_serves,
 	    signals_do_not_end_a_wait,
 	    signals_do_not_make_a_wait_longer,
+	    interrupted_wait_does_not_end_before_its_time,
 	    set_may_be_handed_to_another_thread,
 	    many_threads_serve_what_they_are_told_of_and_give_it_back);
 }
