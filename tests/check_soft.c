@@ -249,6 +249,47 @@ START_TEST(timer_that_was_taken_stands_still_until_it_is_armed_again)
 }
 END_TEST
 
+START_TEST(interval_timer_that_was_taken_before_its_first_beat_keeps_it)
+{
+	int64_t from;
+	amy_id id;
+
+	start();
+	from = now_us();
+	id = timer(0, 3600000 * (int64_t)MS);
+	ck_assert_int_eq(amy_registrar_take(registrar, id), 0);
+	ck_assert_int_eq(amy_registrar_rearm(registrar, id, AMY_TIMER), 0);
+	ck_assert_uint_eq(told().count, 1);
+	ck_assert_int_lt(now_us() - from, 3600000 * (int64_t)MS);
+	stop();
+}
+END_TEST
+
+START_TEST(interval_timer_that_is_taken_between_beats_loses_none)
+{
+	int64_t from;
+	unsigned nbeats = 0;
+	amy_id id;
+
+	start();
+	from = now_us();
+	id = timer(2 * MS, 2 * MS);
+	for (int i = 0; i < 10; i++) {
+		nbeats += told().count;
+		ck_assert_int_eq(amy_registrar_rearm(registrar, id, AMY_TIMER), 0);
+		ck_assert_int_eq(amy_registrar_take(registrar, id), 0);
+		ck_assert_int_eq(amy_registrar_rearm(registrar, id, AMY_TIMER), 0);
+	}
+	ck_assert_int_eq(amy_registrar_take(registrar, id), 0);
+	let_pass(from + 100 * MS);
+	ck_assert_int_eq(amy_registrar_rearm(registrar, id, AMY_TIMER), 0);
+	nbeats += told().count;
+	ck_assert_uint_ge(nbeats, 50);
+	ck_assert_int_ge(now_us() - from, nbeats * 2 * MS);
+	stop();
+}
+END_TEST
+
 START_TEST(timer_that_is_due_and_was_not_told_can_be_cancelled)
 {
 	amy_id id;
@@ -892,3 +933,5 @@ main(void)
 	    poller_without_memory_says_so,
 	    timers_are_forgotten_with_their_poller);
 }
+	    interval_timer_that_was_taken_before_its_first_beat_keeps_it,
+	    interval_timer_that_is_taken_between_beats_loses_none,

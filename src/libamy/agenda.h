@@ -13,7 +13,7 @@
 
 /* A timer, or a user event. Times are of CLOCK_MONOTONIC, in nanoseconds. */
 struct agenda_item {
-	int64_t due_ns;      /* of the next, or the last beat */
+	int64_t due_ns;      /* of the next beat that nobody was told of */
 	int64_t delay_ns;    /* of a timer without interval */
 	int64_t interval_ns; /* 0: none */
 	uint64_t ntriggers;  /* of a user event, not told of yet */

@@ -191,7 +191,8 @@ AMY_API int amy_registrar_register(struct amy_registrar *registrar, int fd,
  * beats of a slow one do not pile up:
  *
  * amy_registrar_rearm(registrar, id, AMY_TIMER)   with an interval: for the next beat of a
- *                                                 steady row, of which none is lost. Those
+ *                                                 steady row, of which none is lost, not
+ *                                                 even if it was taken in between. Those
  *                                                 that have passed by then are told at once
  *                                                 as one, in count. Without: delay_us from now.
  * amy_registrar_rearm_timer()                     other times, from now on

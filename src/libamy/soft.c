@@ -184,12 +184,13 @@ soft_arm_timer(struct core *core, struct slot *slot, uint64_t word)
 	const struct agenda_item *item = soft_item(core, slot);
 
 	soft_start(core, slot, word,
-	           item->interval_ns > 0 ? item->due_ns + item->interval_ns
+	           item->interval_ns > 0 ? item->due_ns
 	                                 : deadline_now_ns() + item->delay_ns);
 }
 
 static void
 soft_arm_event(struct core *core, struct slot *slot, uint64_t word)
+/* With an interval it goes on with the beat that is next, whoever took it before that. */
 {
 	soft_set_state(slot, word, SLOT_ARMED);
 	if (soft_item(core, slot)->ntriggers > 0)
@@ -274,7 +275,7 @@ count_of(uint64_t n)
 	return n < UINT_MAX ? (unsigned)n : UINT_MAX;
 }
 
-/* How many beats there were up to now, one at least; due_ns is that of the last one. */
+/* How many beats there were up to now, one at least; due_ns is that of the next one. */
 static unsigned
 soft_count_beats(struct agenda_item *item, int64_t now_ns)
 {
@@ -282,7 +283,7 @@ soft_count_beats(struct agenda_item *item, int64_t now_ns)
 
 	if (item->interval_ns > 0)
 		nbeats += (now_ns - item->due_ns) / item->interval_ns;
-	item->due_ns += (nbeats - 1) * item->interval_ns;
+	item->due_ns += nbeats * item->interval_ns;
 	return count_of((uint64_t)nbeats);
 }
 
