@@ -572,6 +572,7 @@ static struct {
 	struct core *core;
 	amy_id id;
 	bool fire; /* let the event come before the call is back */
+	bool fail; /* let the call fail */
 } arming;
 
 static int
@@ -623,6 +624,88 @@ START_TEST(event_that_comes_before_the_arming_call_is_back_counts)
 	ck_assert_int_eq(registration_arm(arming.core, arming.id, AMY_READ), 0);
 	ck_assert_int_eq(state_of(arming.core, arming.id), SLOT_OWNED);
 	core_unref(arming.core);
+	close(fd);
+}
+END_TEST
+
+/* It is cancelled while the call is under way; the call is made, or fails. */
+static int
+cancel_while_arming(int epoll_fd, int op, int fd, struct epoll_event *event)
+{
+	int rc = -1;
+
+	errno = 0;
+	ck_assert_int_eq(registration_cancel(arming.core, arming.id), -1);
+	ck_assert_int_eq(errno, EBUSY);
+	ck_assert_int_eq(state_of(arming.core, arming.id), SLOT_ARMING);
+	errno = ENOMEM;
+	if (!arming.fail)
+		rc = fault_real_epoll_ctl(epoll_fd, op, fd, event);
+	if (arming.fire)
+		ck_assert(fires(arming.core, next_event(arming.core)));
+	return rc;
+}
+
+static void
+start_cancelling_while_arming(int fd)
+{
+	arming.core = core_create();
+	arming.id = register_owned(arming.core, fd);
+	fault_epoll_ctl_hook = cancel_while_arming;
+}
+
+/* Whose it is now can only end it. */
+static void
+arming_must_be_cancelled(void)
+{
+	fault_epoll_ctl_hook = NULL;
+	ck_assert_int_eq(state_of(arming.core, arming.id), SLOT_OWNED);
+	errno = 0;
+	ck_assert_int_eq(registration_arm(arming.core, arming.id, AMY_READ), -1);
+	ck_assert_int_eq(errno, ECANCELED);
+	ck_assert_int_eq(registration_deregister(arming.core, arming.id), 0);
+	core_unref(arming.core);
+}
+
+START_TEST(registration_that_is_cancelled_while_it_is_armed_is_the_caller_s_again)
+{
+	SKIP_UNLESS(kernel_is_epoll(), "it looks into epoll_ctl(2)");
+	int fd = make_ready_fd();
+
+	start_cancelling_while_arming(fd);
+	errno = 0;
+	ck_assert_int_eq(registration_arm(arming.core, arming.id, AMY_READ), -1);
+	ck_assert_int_eq(errno, ECANCELED);
+	ck_assert(!fires(arming.core, next_event(arming.core)));
+	arming_must_be_cancelled();
+	close(fd);
+}
+END_TEST
+
+START_TEST(event_that_comes_first_of_one_that_is_cancelled_is_told_once)
+{
+	SKIP_UNLESS(kernel_is_epoll(), "it looks into epoll_ctl(2)");
+	int fd = make_ready_fd();
+
+	arming.fire = true;
+	start_cancelling_while_arming(fd);
+	ck_assert_int_eq(registration_arm(arming.core, arming.id, AMY_READ), 0);
+	arming_must_be_cancelled();
+	close(fd);
+}
+END_TEST
+
+START_TEST(cancelling_is_not_forgotten_where_the_arming_call_fails)
+{
+	SKIP_UNLESS(kernel_is_epoll(), "it looks into epoll_ctl(2)");
+	int fd = make_ready_fd();
+
+	arming.fail = true;
+	start_cancelling_while_arming(fd);
+	errno = 0;
+	ck_assert_int_eq(registration_arm(arming.core, arming.id, AMY_READ), -1);
+	ck_assert_int_eq(errno, ENOMEM);
+	arming_must_be_cancelled();
 	close(fd);
 }
 END_TEST
@@ -743,6 +826,9 @@ main(void)
 	    arming_that_failed_leaves_the_registration_owned_and_unknown,
 	    registration_that_is_being_armed_is_busy,
 	    event_that_comes_before_the_arming_call_is_back_counts,
+	    registration_that_is_cancelled_while_it_is_armed_is_the_caller_s_again,
+	    event_that_comes_first_of_one_that_is_cancelled_is_told_once,
+	    cancelling_is_not_forgotten_where_the_arming_call_fails,
 	    registration_ended_before_the_arming_call_is_back_stays_ended,
 	    registration_that_is_being_armed_again_is_busy_until_that_call_is_back);
 }

@@ -476,6 +476,59 @@ START_TEST(registration_never_armed_cannot_be_taken)
 }
 END_TEST
 
+START_TEST(armed_registration_that_is_cancelled_has_ended)
+{
+	amy_id id;
+
+	start();
+	id = registered(fds[0], AMY_READ);
+	ck_assert_int_eq(amy_registrar_cancel(registrar, id), 0);
+	put_byte(fds[1]);
+	ck_assert_uint_eq(reported(), 0);
+	ck_assert_errno(amy_registrar_rearm(registrar, id, AMY_READ), EINVAL);
+	ck_assert_errno(amy_registrar_cancel(registrar, id), EINVAL);
+	stop();
+}
+END_TEST
+
+START_TEST(registration_that_is_cancelled_while_a_thread_has_it_is_not_armed_again)
+{
+	amy_id id;
+
+	start();
+	id = registered(fds[0], AMY_READ);
+	put_byte(fds[1]);
+	ck_assert_uint_eq(reported(), AMY_READ);
+	ck_assert_errno(amy_registrar_cancel(registrar, id), EBUSY);
+	ck_assert_errno(amy_registrar_cancel(registrar, id), EBUSY);
+	ck_assert_errno(amy_registrar_take(registrar, id), EBUSY);
+	ck_assert_errno(amy_registrar_rearm(registrar, id, AMY_READ), ECANCELED);
+	ck_assert_errno(amy_registrar_rearm(registrar, id, AMY_READ), ECANCELED);
+	ck_assert_uint_eq(reported(), 0);
+	ck_assert_int_eq(amy_registrar_deregister(registrar, id), 0);
+	ck_assert_errno(amy_registrar_cancel(registrar, id), EINVAL);
+	stop();
+}
+END_TEST
+
+START_TEST(registration_never_armed_can_be_cancelled_by_a_mark)
+{
+	amy_id id, next;
+
+	start();
+	id = registered(fds[0], 0);
+	ck_assert_errno(amy_registrar_cancel(registrar, id), EBUSY);
+	ck_assert_errno(amy_registrar_rearm(registrar, id, AMY_READ), ECANCELED);
+	ck_assert_int_eq(amy_registrar_deregister(registrar, id), 0);
+	next = registered(fds[0], 0);
+	ck_assert_uint_eq(amy_id_index(next), amy_id_index(id));
+	ck_assert_int_eq(amy_registrar_rearm(registrar, next, AMY_READ), 0);
+	put_byte(fds[1]);
+	ck_assert_uint_eq(reported(), AMY_READ);
+	stop();
+}
+END_TEST
+
 START_TEST(armed_registration_is_the_kernel_s)
 {
 	amy_id id;
@@ -993,6 +1046,37 @@ START_TEST(signals_neither_shorten_nor_restart_a_wait)
 }
 END_TEST
 
+static int64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* A signal in the last millisecond used to end it there. */
+START_TEST(interrupted_wait_does_not_end_before_its_time)
+{
+	const struct itimerval often = { .it_interval.tv_usec = 100, .it_value.tv_usec = 100 };
+	struct sigaction action = { .sa_handler = count_signal };
+	struct amy_notification told;
+
+	MUST(sigaction(SIGALRM, &action, NULL) == 0);
+	start();
+	MUST(setitimer(ITIMER_REAL, &often, NULL) == 0);
+	for (int i = 0; i < 50; i++) {
+		int64_t from = now_ns();
+
+		MUST(amy_poller_wait(poller, &told, 1, 3) == 0);
+		MUST(now_ns() - from >= 3000000);
+	}
+	MUST(setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL) == 0);
+	ck_assert_int_gt(atomic_load(&nsignals), 0);
+	stop();
+}
+END_TEST
+
 /* Work for many threads: each registration has so many bytes to read, one an event. */
 enum { NWORKERS = 4, NSOURCES = 64, NBYTES = 50 };
 
@@ -1046,37 +1130,6 @@ work(void *unused)
 			return NULL;
 		}
 	}
-static int64_t
-now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-/* A signal in the last millisecond used to end it there. */
-START_TEST(interrupted_wait_does_not_end_before_its_time)
-{
-	const struct itimerval often = { .it_interval.tv_usec = 100, .it_value.tv_usec = 100 };
-	struct sigaction action = { .sa_handler = count_signal };
-	struct amy_notification told;
-
-	MUST(sigaction(SIGALRM, &action, NULL) == 0);
-	start();
-	MUST(setitimer(ITIMER_REAL, &often, NULL) == 0);
-	for (int i = 0; i < 50; i++) {
-		int64_t from = now_ns();
-
-		MUST(amy_poller_wait(poller, &told, 1, 3) == 0);
-		MUST(now_ns() - from >= 3000000);
-	}
-	MUST(setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL) == 0);
-	ck_assert_int_gt(atomic_load(&nsignals), 0);
-	stop();
-}
-END_TEST
-
 }
 
 static void
@@ -1184,6 +1237,9 @@ main(void)
 	    registration_that_fired_cannot_be_taken,
 	    registration_taken_once_cannot_be_taken_again,
 	    registration_never_armed_cannot_be_taken,
+	    armed_registration_that_is_cancelled_has_ended,
+	    registration_that_is_cancelled_while_a_thread_has_it_is_not_armed_again,
+	    registration_never_armed_can_be_cancelled_by_a_mark,
 	    armed_registration_is_the_kernel_s,
 	    ended_id_is_good_for_nothing,
 	    ids_that_never_were_are_invalid,
@@ -1209,7 +1265,7 @@ main(void)
 	    taking_and_arming_does_not_wake_a_thread_that_waits,
 	    signals_do_not_end_a_wait,
 	    signals_neither_shorten_nor_restart_a_wait,
+	    interrupted_wait_does_not_end_before_its_time,
 	    each_event_is_told_to_one_of_many_threads_that_wait,
 	    many_threads_register_while_another_waits);
 }
-	    interrupted_wait_does_not_end_before_its_time,

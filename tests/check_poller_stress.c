@@ -36,6 +36,7 @@ enum guest_state {
 struct guest {
 	_Atomic enum guest_state state;
 	atomic_bool held;        /* a thread is busy with it */
+	atomic_bool cancelled;   /* somebody wanted to cancel it, and left that to its owner */
 	_Atomic amy_id known_id; /* for those who want to take it; 0: not yet */
 
 	/* of whoever holds it */
@@ -49,7 +50,7 @@ struct guest {
 static struct amy_poller *poller;
 static struct guest *guests;
 static unsigned nguests;
-static atomic_uint narrived, nended, ntaken, ncancelled;
+static atomic_uint narrived, nended, ntaken, ncancelled, nleft;
 static atomic_int nlive;
 
 /* For one thread. */
@@ -57,50 +58,6 @@ struct host {
 	uint64_t random;
 	struct amy_registrar *registrar;
 };
-
-/* Registered disarmed first, so that everybody may know its id and take it from then on. */
-static void
-guest_register(struct host *host, struct guest *guest)
-{
-	if (random_below(&host->random, 2) == 0) {
-		atomic_store(&guest->state, GUEST_LIVE);
-		MUST(amy_registrar_register(host->registrar, guest->fds[0], AMY_READ, guest,
-		                            &guest->id) == 0);
-		return;
-	}
-	MUST(amy_registrar_register(host->registrar, guest->fds[0], 0, guest, &guest->id) ==
-	     0);
-	atomic_store(&guest->state, GUEST_LIVE);
-	atomic_store(&guest->known_id, guest->id);
-	MUST(amy_registrar_rearm(host->registrar, guest->id, AMY_READ) == 0);
-}
-
-static void
-guest_arrive(struct host *host)
-{
-	unsigned number;
-	struct guest *guest;
-
-	if (atomic_fetch_add(&nlive, 1) >= MAX_LIVE ||
-	    (number = atomic_fetch_add(&narrived, 1)) >= nguests) {
-		atomic_fetch_sub(&nlive, 1);
-		return;
-	}
-	guest = &guests[number];
-	guest->token = number;
-	guest->nevents_left = (int)random_below(&host->random, 4);
-	if (random_below(&host->random, 2) == 0)
-		make_pipe(guest->fds);
-	else
-		make_socketpair(guest->fds);
-	MUST(write(guest->fds[1], &guest->token, sizeof guest->token) ==
-	     sizeof guest->token);
-	if (random_below(&host->random, 4) == 0) {
-		guest->is_hung_up = true;
-		MUST(close(guest->fds[1]) == 0);
-	}
-	guest_register(host, guest);
-}
 
 /* The thread owns it, and nobody else does. */
 static void
@@ -136,6 +93,67 @@ guest_end(struct host *host, struct guest *guest)
 	guest_leave(host, guest);
 }
 
+/* One that was cancelled before is never armed; where arming fails, it is still ours. */
+static void
+guest_arm(struct host *host, struct guest *guest, amy_id id)
+{
+	bool is_cancelled = atomic_load(&guest->cancelled);
+
+	errno = 0;
+	if (amy_registrar_rearm(host->registrar, id, AMY_READ) == 0) {
+		MUST(!is_cancelled);
+		return;
+	}
+	MUST(errno == ECANCELED);
+	guest_hold(guest);
+	atomic_fetch_add(&nleft, 1);
+	guest_end(host, guest);
+}
+
+/* Registered disarmed first, so that everybody may know its id and take it from then on. */
+static void
+guest_register(struct host *host, struct guest *guest)
+{
+	if (random_below(&host->random, 2) == 0) {
+		atomic_store(&guest->state, GUEST_LIVE);
+		MUST(amy_registrar_register(host->registrar, guest->fds[0], AMY_READ, guest,
+		                            &guest->id) == 0);
+		return;
+	}
+	MUST(amy_registrar_register(host->registrar, guest->fds[0], 0, guest, &guest->id) ==
+	     0);
+	atomic_store(&guest->state, GUEST_LIVE);
+	atomic_store(&guest->known_id, guest->id);
+	guest_arm(host, guest, guest->id);
+}
+
+static void
+guest_arrive(struct host *host)
+{
+	unsigned number;
+	struct guest *guest;
+
+	if (atomic_fetch_add(&nlive, 1) >= MAX_LIVE ||
+	    (number = atomic_fetch_add(&narrived, 1)) >= nguests) {
+		atomic_fetch_sub(&nlive, 1);
+		return;
+	}
+	guest = &guests[number];
+	guest->token = number;
+	guest->nevents_left = (int)random_below(&host->random, 4);
+	if (random_below(&host->random, 2) == 0)
+		make_pipe(guest->fds);
+	else
+		make_socketpair(guest->fds);
+	MUST(write(guest->fds[1], &guest->token, sizeof guest->token) ==
+	     sizeof guest->token);
+	if (random_below(&host->random, 4) == 0) {
+		guest->is_hung_up = true;
+		MUST(close(guest->fds[1]) == 0);
+	}
+	guest_register(host, guest);
+}
+
 /* Its token is still to be read: armed again, it is told of again. */
 static void
 guest_serve(struct host *host, struct guest *guest)
@@ -147,7 +165,7 @@ guest_serve(struct host *host, struct guest *guest)
 		return;
 	}
 	atomic_store(&guest->held, false);
-	MUST(amy_registrar_rearm(host->registrar, id, AMY_READ) == 0);
+	guest_arm(host, guest, id);
 }
 
 static void
@@ -222,7 +240,11 @@ cancel_somebody(struct host *host)
 		return;
 	errno = 0;
 	if (amy_registrar_cancel(host->registrar, id) == -1) {
+		bool is_left = errno == EBUSY;
+
 		guest_is_not_armed(guest);
+		if (is_left)
+			atomic_store(&guest->cancelled, true);
 		return;
 	}
 	guest_hold(guest);
@@ -277,6 +299,7 @@ START_TEST(registrations_come_and_go_on_many_threads)
 	ck_assert_uint_eq(atomic_load(&nended), nguests);
 	ck_assert_uint_gt(atomic_load(&ntaken), 0);
 	ck_assert_uint_gt(atomic_load(&ncancelled), 0);
+	ck_assert_uint_gt(atomic_load(&nleft), 0);
 	ck_assert_int_eq(atomic_load(&nlive), 0);
 	for (unsigned i = 0; i < nguests; i++)
 		MUST(atomic_load(&guests[i].state) == GUEST_ENDED);
@@ -286,8 +309,91 @@ START_TEST(registrations_come_and_go_on_many_threads)
 }
 END_TEST
 
+/*
+ * One thread arms, and another one cancels, at about the same time, what never has an event:
+ * either the one who cancels has ended it, or the one who arms is told so, and ends it.
+ */
+enum { NSILENT = 256, NROUNDS = 100 };
+
+static struct silent {
+	int fds[2];
+	amy_id id;
+	bool is_refused; /* arming it said ECANCELED */
+	bool is_left;    /* cancelling it said EBUSY */
+} silent[NSILENT];
+
+static atomic_uint nregistered, ncalled_off;
+
+/* It is always close behind the thread that arms. */
+static void *
+call_off(void *registrar)
+{
+	for (unsigned i = 0; i < NROUNDS * NSILENT; i++) {
+		struct silent *one = &silent[i % NSILENT];
+
+		while (atomic_load(&nregistered) <= i)
+			sched_yield();
+		errno = 0;
+		one->is_left = amy_registrar_cancel(registrar, one->id) == -1;
+		MUST(!one->is_left || errno == EBUSY);
+		atomic_store(&ncalled_off, i + 1);
+	}
+	return NULL;
+}
+
+static void
+arm_all(struct amy_registrar *registrar)
+{
+	for (unsigned i = 0; i < NSILENT; i++) {
+		struct silent *one = &silent[i];
+
+		MUST(amy_registrar_register(registrar, one->fds[0], 0, NULL, &one->id) == 0);
+		atomic_fetch_add(&nregistered, 1);
+		errno = 0;
+		one->is_refused = amy_registrar_rearm(registrar, one->id, AMY_READ) == -1;
+		MUST(!one->is_refused || errno == ECANCELED);
+	}
+}
+
+static void
+end_those_left(struct amy_registrar *registrar)
+{
+	for (unsigned i = 0; i < NSILENT; i++) {
+		MUST(silent[i].is_refused == silent[i].is_left);
+		if (silent[i].is_left)
+			MUST(amy_registrar_deregister(registrar, silent[i].id) == 0);
+	}
+}
+
+START_TEST(what_is_cancelled_while_it_is_armed_is_ended_by_one_of_the_two)
+{
+	struct amy_registrar *registrar;
+	pthread_t thread;
+
+	poller = amy_poller_create();
+	MUST(poller != NULL);
+	registrar = amy_registrar_create(poller);
+	MUST(registrar != NULL);
+	for (unsigned i = 0; i < NSILENT; i++)
+		make_pipe(silent[i].fds);
+	thread = spawn(call_off, registrar);
+	for (unsigned round = 1; round <= NROUNDS; round++) {
+		arm_all(registrar);
+		while (atomic_load(&ncalled_off) < round * NSILENT)
+			sched_yield();
+		end_those_left(registrar);
+	}
+	join(thread);
+	for (unsigned i = 0; i < NSILENT; i++)
+		close_pair(silent[i].fds);
+	amy_registrar_destroy(registrar);
+	amy_poller_destroy(poller);
+}
+END_TEST
+
 int
 main(void)
 {
-	return RUN_SUITE("poller_stress", registrations_come_and_go_on_many_threads);
+	return RUN_SUITE("poller_stress", registrations_come_and_go_on_many_threads,
+	                 what_is_cancelled_while_it_is_armed_is_ended_by_one_of_the_two);
 }

@@ -290,6 +290,26 @@ START_TEST(interval_timer_that_is_taken_between_beats_loses_none)
 }
 END_TEST
 
+START_TEST(timer_that_is_cancelled_while_a_thread_has_it_is_not_armed_again)
+{
+	amy_id id;
+
+	start();
+	id = timer(0, 0);
+	told();
+	ck_assert_errno(amy_registrar_cancel(registrar, id), EBUSY);
+	ck_assert_errno(amy_registrar_rearm(registrar, id, AMY_TIMER), ECANCELED);
+	ck_assert_errno(amy_registrar_rearm_timer(registrar, id, 0, 0), ECANCELED);
+	ck_assert_errno(amy_registrar_take(registrar, id), EBUSY);
+	ck_assert(is_quiet());
+	ck_assert_int_eq(amy_registrar_deregister(registrar, id), 0);
+	id = timer(0, 0);
+	told();
+	ck_assert_int_eq(amy_registrar_rearm(registrar, id, AMY_TIMER), 0);
+	stop();
+}
+END_TEST
+
 START_TEST(timer_that_is_due_and_was_not_told_can_be_cancelled)
 {
 	amy_id id;
@@ -615,6 +635,24 @@ START_TEST(cancelled_event_is_never_told)
 }
 END_TEST
 
+START_TEST(event_that_is_cancelled_while_a_thread_has_it_is_not_armed_again)
+{
+	amy_id id;
+
+	start();
+	id = event();
+	trigger(id, 1);
+	told();
+	ck_assert_errno(amy_registrar_cancel(registrar, id), EBUSY);
+	trigger(id, 1);
+	ck_assert_errno(amy_registrar_rearm(registrar, id, AMY_USER), ECANCELED);
+	ck_assert(is_quiet());
+	ck_assert_int_eq(amy_registrar_deregister(registrar, id), 0);
+	ck_assert_errno(amy_registrar_cancel(registrar, id), EINVAL);
+	stop();
+}
+END_TEST
+
 START_TEST(one_kind_is_not_taken_for_another)
 {
 	amy_id on_time, on_trigger, on_bytes;
@@ -708,11 +746,13 @@ END_TEST
 
 /*
  * One timer of a thread's own, which is told to whoever waits. The one that was told holds it:
- * nobody else is told of it meanwhile, and who wants to cancel it hears EBUSY.
+ * nobody else is told of it meanwhile. Who wants to cancel it then hears EBUSY, and it is ended
+ * by the one that holds it, who cannot arm it any more.
  */
 struct beat {
 	atomic_bool held;
 	atomic_bool ended;
+	atomic_bool cancelled;
 	_Atomic amy_id id;
 };
 
@@ -720,6 +760,13 @@ enum { NBEATS = 64 };
 
 static struct beat beats[NBEATS];
 static atomic_uint nended;
+
+static void
+beat_has_ended(struct beat *beat)
+{
+	MUST(!atomic_exchange(&beat->ended, true));
+	atomic_fetch_add(&nended, 1);
+}
 
 static void
 beat_hold(struct amy_notification *n)
@@ -730,7 +777,12 @@ beat_hold(struct amy_notification *n)
 	MUST(!atomic_load(&beat->ended));
 	MUST(n->id == atomic_load(&beat->id) || atomic_load(&beat->id) == 0);
 	atomic_store(&beat->held, false);
-	MUST(amy_registrar_rearm(registrar, n->id, AMY_TIMER) == 0);
+	if (amy_registrar_rearm(registrar, n->id, AMY_TIMER) == 0)
+		return;
+	MUST(errno == ECANCELED);
+	MUST(atomic_load(&beat->cancelled));
+	beat_has_ended(beat);
+	MUST(amy_registrar_deregister(registrar, n->id) == 0);
 }
 
 static void *
@@ -748,7 +800,7 @@ serve_beats(void *unused)
 	return NULL;
 }
 
-/* Ends each of them sooner or later: whenever it is not just being held. */
+/* Cancels each of them, once: it ends now, or is left to the thread that holds it. */
 static void *
 cancel_beats(void *unused)
 {
@@ -759,14 +811,13 @@ cancel_beats(void *unused)
 		struct beat *beat = &beats[random_below(&seed, NBEATS)];
 		amy_id id = atomic_load(&beat->id);
 
-		if (id == 0 || atomic_load(&beat->ended) || random_below(&seed, 50) != 0)
+		if (id == 0 || atomic_load(&beat->cancelled) || random_below(&seed, 50) != 0)
 			continue;
-		if (amy_registrar_cancel(registrar, id) == -1) {
+		atomic_store(&beat->cancelled, true);
+		if (amy_registrar_cancel(registrar, id) == 0)
+			beat_has_ended(beat);
+		else
 			MUST(errno == EBUSY);
-			continue;
-		}
-		atomic_store(&beat->ended, true);
-		atomic_fetch_add(&nended, 1);
 	}
 	return NULL;
 }
@@ -906,6 +957,9 @@ main(void)
 	    first_beat_may_be_at_another_time_than_the_rest,
 	    timer_that_is_owned_may_have_new_times,
 	    timer_that_was_taken_stands_still_until_it_is_armed_again,
+	    interval_timer_that_was_taken_before_its_first_beat_keeps_it,
+	    interval_timer_that_is_taken_between_beats_loses_none,
+	    timer_that_is_cancelled_while_a_thread_has_it_is_not_armed_again,
 	    timer_that_is_due_and_was_not_told_can_be_cancelled,
 	    timer_that_has_gone_off_is_its_owner_s_to_end,
 	    armed_timer_can_be_neither_armed_nor_ended,
@@ -923,6 +977,7 @@ main(void)
 	    trigger_of_an_event_that_a_thread_has_waits_until_it_is_armed,
 	    event_that_was_triggered_can_be_taken_and_keeps_its_triggers,
 	    cancelled_event_is_never_told,
+	    event_that_is_cancelled_while_a_thread_has_it_is_not_armed_again,
 	    one_kind_is_not_taken_for_another,
 	    descriptors_timers_and_events_are_told_together,
 	    no_trigger_of_many_threads_is_lost,
@@ -933,5 +988,3 @@ main(void)
 	    poller_without_memory_says_so,
 	    timers_are_forgotten_with_their_poller);
 }
-	    interval_timer_that_was_taken_before_its_first_beat_keeps_it,
-	    interval_timer_that_is_taken_between_beats_loses_none,

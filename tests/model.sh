@@ -34,12 +34,16 @@ point() {
 }
 
 n=0
-echo 1..13
+echo 1..17
 point 'a registration has one owner, and is not lost' 0 registration AS_IT_IS
 point 'without a state for the time of the call, a stranger is armed' 1 registration BUG_NO_ARMING
 point 'without rounds, one arming is taken for another' 1 registration BUG_NO_ROUND
 point 'without generations, an event reaches the next registration' 1 registration BUG_NO_GENERATION
 point 'taking what a thread owns makes two owners' 1 registration BUG_TAKE_OWNED
+point 'a registration that is cancelled is never armed again' 0 registration CANCEL
+point 'without a mark, one that was cancelled is left for ever' 1 registration BUG_NO_MARK
+point 'a mark that is set while it is armed must be seen after that' 1 registration BUG_MARK_NOT_SEEN_AFTER_ARMING
+point 'an event must leave the mark as it is' 1 registration BUG_MARK_LOST_BY_EVENT
 point 'a channel loses no message, keeps their order, and wakes its receiver' 0 channel AS_IT_IS
 point 'with one cell, a message is overwritten' 1 channel BUG_ONE_CELL
 point 'if the end is not in the tail, a message is accepted after it' 1 channel BUG_CLOSED_APART

@@ -177,7 +177,8 @@ AMY_API void amy_registrar_destroy(struct amy_registrar *registrar);
  *
  * Errors: EINVAL (interest has other bits), ENOMEM, EMFILE (16,777,215 registrations);
  * when armed: EBADF, EEXIST (fd is registered already), EPERM (fd cannot be polled,
- * such as a regular file), ENOSPC (fs.epoll.max_user_watches). Any thread.
+ * such as a regular file), ENOSPC (fs.epoll.max_user_watches), ECANCELED (another thread
+ * read *id and cancelled it before this call was done). Any thread.
  */
 AMY_API int amy_registrar_register(struct amy_registrar *registrar, int fd,
                                    unsigned interest, void *data, amy_id *id);
@@ -212,8 +213,8 @@ AMY_API int amy_registrar_register_timer(struct amy_registrar *registrar, int64_
 
 /*
  * Arm a timer that the caller owns, with new times, as amy_registrar_register_timer() does:
- * the first one is delay_us from now. Errors: EINVAL (as there; or not a timer), EBUSY.
- * Any thread that owns the registration.
+ * the first one is delay_us from now. Errors: EINVAL (as there; or not a timer), EBUSY,
+ * ECANCELED (as for amy_registrar_rearm()). Any thread that owns the registration.
  */
 AMY_API int amy_registrar_rearm_timer(struct amy_registrar *registrar, amy_id id,
                                       int64_t delay_us, int64_t interval_us);
@@ -243,8 +244,9 @@ AMY_API int amy_registrar_trigger(struct amy_registrar *registrar, amy_id id);
  * The interest of a timer is AMY_TIMER, that of a user event AMY_USER.
  *
  * Errors: EINVAL (no interest, other bits, or an id that was ended or never was), EBUSY
- * (not owned by a thread: it is armed), and, as for amy_registrar_register(), EBADF,
- * EEXIST, EPERM, ENOSPC, ENOMEM.
+ * (not owned by a thread: it is armed), ECANCELED (amy_registrar_cancel() has left it to
+ * its owner: the caller still owns it, and can only end it), and, as for
+ * amy_registrar_register(), EBADF, EEXIST, EPERM, ENOSPC, ENOMEM.
  * Any thread that owns the registration.
  */
 AMY_API int amy_registrar_rearm(struct amy_registrar *registrar, amy_id id,
@@ -271,9 +273,12 @@ AMY_API int amy_registrar_take(struct amy_registrar *registrar, amy_id id);
 AMY_API int amy_registrar_deregister(struct amy_registrar *registrar, amy_id id);
 
 /*
- * End a registration that is armed: amy_registrar_take() and amy_registrar_deregister() in
- * one step, so that nobody comes in between. EBUSY: it has fired and is a thread's, who is
- * to end it; or a thread is just arming it.
+ * End a registration, whoever has it. If it is armed, it has ended when 0 is returned:
+ * amy_registrar_take() and amy_registrar_deregister() in one step, so that nobody comes in
+ * between. EBUSY: it has fired and is a thread's, or a thread is just arming it. Then it is
+ * marked, and never armed again: amy_registrar_rearm(), the call under way or the owner's
+ * next one, fails with ECANCELED, and the owner is to end it. Where the event came before
+ * a call under way was done, that is the next call of the thread that was told.
  *
  * Errors: EBUSY, EINVAL (an id that was ended or never was). Any thread.
  */

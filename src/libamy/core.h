@@ -33,7 +33,7 @@ enum slot_state {
  * Owner: while free, whoever holds core.lock; then as its word says.
  */
 struct slot {
-	_Atomic uint64_t word; /* generation 32, round 28, soft 1, known 1, state 2 bits */
+	_Atomic uint64_t word; /* generation 32, round 27, cancelled, soft and known 1 each, state 2 */
 	void *data;            /* constant while registered */
 	int fd;                /* the same; of a soft one, its number in the agenda */
 	uint32_t next_free;    /* guarded by core.lock */

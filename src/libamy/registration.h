@@ -16,6 +16,9 @@
  * an event of an arming that was taken back does not count for the next one. The kernel
  * hands back a cookie of place, generation and round.
  *
+ * Whoever wants to cancel what is OWNED or ARMING leaves a mark in the word. One that has it is
+ * never ARMED: its owner cannot arm it, and ARMING ends as OWNED, by the event or without.
+ *
  * tests/model/registration.pml checks all of this exhaustively. Those without a descriptor
  * (soft.h) have the same states, but for ARMING.
  */

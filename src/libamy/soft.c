@@ -43,6 +43,18 @@ soft_find_in(struct core *core, amy_id id, uint64_t *word, enum slot_state state
 	return NULL;
 }
 
+/* One that its owner may arm, with soft_lock held; or NULL, EINVAL, EBUSY or ECANCELED. */
+static struct slot *
+soft_find_owned(struct core *core, amy_id id, uint64_t *word)
+{
+	struct slot *slot = soft_find_in(core, id, word, SLOT_OWNED);
+
+	if (slot == NULL || !(*word & CANCELLED))
+		return slot;
+	errno = ECANCELED;
+	return NULL;
+}
+
 static void
 soft_set_alarm(struct core *core, int64_t at_ns)
 {
@@ -148,7 +160,7 @@ soft_set_timer(struct core *core, amy_id id, int64_t delay_ns, int64_t interval_
 	uint64_t word;
 
 	pthread_mutex_lock(&core->soft_lock);
-	slot = soft_find_in(core, id, &word, SLOT_OWNED);
+	slot = soft_find_owned(core, id, &word);
 	if (slot != NULL && !soft_item(core, slot)->is_timer) {
 		errno = EINVAL;
 		slot = NULL;
@@ -178,6 +190,7 @@ soft_trigger(struct core *core, amy_id id)
 	return slot == NULL ? -1 : 0;
 }
 
+/* With an interval it goes on with the beat that is next, whoever took it before that. */
 static void
 soft_arm_timer(struct core *core, struct slot *slot, uint64_t word)
 {
@@ -190,7 +203,6 @@ soft_arm_timer(struct core *core, struct slot *slot, uint64_t word)
 
 static void
 soft_arm_event(struct core *core, struct slot *slot, uint64_t word)
-/* With an interval it goes on with the beat that is next, whoever took it before that. */
 {
 	soft_set_state(slot, word, SLOT_ARMED);
 	if (soft_item(core, slot)->ntriggers > 0)
@@ -204,7 +216,7 @@ soft_arm(struct core *core, amy_id id, unsigned interest)
 	uint64_t word;
 
 	pthread_mutex_lock(&core->soft_lock);
-	slot = soft_find_in(core, id, &word, SLOT_OWNED);
+	slot = soft_find_owned(core, id, &word);
 	if (slot != NULL) {
 		bool is_timer = soft_item(core, slot)->is_timer;
 
@@ -237,21 +249,47 @@ soft_take(struct core *core, amy_id id)
 	return slot == NULL ? -1 : 0;
 }
 
+/* It is in the state that it may be ended from. */
+static void
+soft_end_found(struct core *core, struct slot *slot, uint64_t word, amy_id id)
+{
+	agenda_remove(&core->agenda, (uint32_t)slot->fd);
+	soft_set_state(slot, word, SLOT_FREE);
+	core_release(core, slot, id);
+}
+
 int
-soft_end(struct core *core, amy_id id, enum slot_state from)
+soft_end(struct core *core, amy_id id)
 {
 	struct slot *slot;
 	uint64_t word;
 
 	pthread_mutex_lock(&core->soft_lock);
-	slot = soft_find_in(core, id, &word, from);
-	if (slot != NULL) {
-		agenda_remove(&core->agenda, (uint32_t)slot->fd);
-		soft_set_state(slot, word, SLOT_FREE);
-		core_release(core, slot, id);
-	}
+	slot = soft_find_in(core, id, &word, SLOT_OWNED);
+	if (slot != NULL)
+		soft_end_found(core, slot, word, id);
 	pthread_mutex_unlock(&core->soft_lock);
 	return slot == NULL ? -1 : 0;
+}
+
+int
+soft_cancel(struct core *core, amy_id id)
+{
+	struct slot *slot;
+	uint64_t word;
+	int rc = -1;
+
+	pthread_mutex_lock(&core->soft_lock);
+	slot = soft_find(core, id, &word);
+	if (slot != NULL && word_state(word) == SLOT_ARMED) {
+		soft_end_found(core, slot, word, id);
+		rc = 0;
+	} else if (slot != NULL) {
+		soft_set_state(slot, word | CANCELLED, word_state(word));
+		errno = EBUSY;
+	}
+	pthread_mutex_unlock(&core->soft_lock);
+	return rc;
 }
 
 int

@@ -20,14 +20,16 @@ int soft_register_timer(struct core *core, int64_t delay_ns, int64_t interval_ns
                         amy_id *id);
 int soft_register_event(struct core *core, void *data, amy_id *id);
 
-/* EINVAL: the id has ended, or is of something else. EBUSY: as for registration_arm(). */
+/* EINVAL: the id has ended, or is of something else. EBUSY, ECANCELED: as for
+ * registration_arm(). */
 int soft_set_timer(struct core *core, amy_id id, int64_t delay_ns, int64_t interval_ns);
 int soft_trigger(struct core *core, amy_id id);
 
 /* What core.c does for descriptors, for an id whose word said SOFT. */
 int soft_arm(struct core *core, amy_id id, unsigned interest);
 int soft_take(struct core *core, amy_id id);
-int soft_end(struct core *core, amy_id id, enum slot_state from);
+int soft_end(struct core *core, amy_id id);
+int soft_cancel(struct core *core, amy_id id);
 
 /* Room for as many timers and user events. Errors: EMFILE, ENFILE, ENOMEM. */
 int soft_reserve(struct core *core, uint32_t n);

@@ -11,10 +11,11 @@
 #include "core.h"
 
 #define STATE_MASK 3u
-#define KNOWN 4u /* the kernel has the descriptor: arm it by a change, not anew */
-#define SOFT 8u  /* it has no descriptor: soft.c has it */
-#define ROUND_SHIFT 4
-#define ROUND_MASK 0xfffffff0ull
+#define KNOWN 4u      /* the kernel has the descriptor: arm it by a change, not anew */
+#define SOFT 8u       /* it has no descriptor: soft.c has it */
+#define CANCELLED 16u /* its owner is to end it: it is never armed again */
+#define ROUND_SHIFT 5
+#define ROUND_MASK 0xffffffe0ull
 #define GENERATION_SHIFT 32
 
 /*
