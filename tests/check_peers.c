@@ -182,15 +182,25 @@ START_TEST(each_listener_counts_for_itself)
 }
 END_TEST
 
-START_TEST(without_a_limit_nothing_is_counted)
+START_TEST(those_who_came_without_a_limit_count_when_there_is_one)
 {
 	struct address address = address_of("192.0.2.1");
-	struct peer *peer = (struct peer *)&address;
+	struct peer *early[3], *late;
 
 	make_peers();
-	MUST(peers_enter(peers, "main", &address, 0, &peer) == PEERS_IN);
-	MUST(peer == NULL);
-	peers_leave(NULL);
+	for (int i = 0; i < 3; i++) {
+		MUST(peers_enter(peers, "main", &address, 0, &early[i]) == PEERS_IN);
+		MUST(early[i] != NULL);
+	}
+	for (unsigned max = 1; max <= 3; max++)
+		MUST(peers_enter(peers, "main", &address, max, &late) == PEERS_FULL);
+	MUST(peers_enter(peers, "main", &address, 4, &late) == PEERS_IN);
+	peers_leave(late);
+	peers_leave(early[0]);
+	MUST(peers_enter(peers, "main", &address, 3, &late) == PEERS_IN);
+	peers_leave(late);
+	peers_leave(early[1]);
+	peers_leave(early[2]);
 	end_peers();
 }
 END_TEST
@@ -318,7 +328,7 @@ main(void)
 	    networks_are_told_apart,
 	    networks_whose_hashes_are_alike_are_told_apart,
 	    each_listener_counts_for_itself,
-	    without_a_limit_nothing_is_counted,
+	    those_who_came_without_a_limit_count_when_there_is_one,
 	    unix_sockets_are_not_counted,
 	    many_addresses_are_counted_each,
 	    without_memory_nobody_enters,

@@ -117,7 +117,7 @@ peers_enter(struct peers *peers, const char *listener, const struct address *add
 	uint64_t hash;
 
 	*peer = NULL;
-	if (max == 0 || !network_of(address, &key))
+	if (!network_of(address, &key))
 		return PEERS_IN;
 	key.listener = hash_bytes(&peers->key, listener, strlen(listener));
 	hash = hash_bytes(&peers->key, &key, sizeof key);
@@ -126,8 +126,8 @@ peers_enter(struct peers *peers, const char *listener, const struct address *add
 	if (*peer == NULL)
 		*peer = add(peers, &key, hash);
 	if (*peer == NULL) {
-		result = PEERS_NO_MEMORY;
-	} else if ((*peer)->n >= max) {
+		result = max == 0 ? PEERS_IN : PEERS_NO_MEMORY;
+	} else if (max > 0 && (*peer)->n >= max) {
 		result = PEERS_FULL;
 		*peer = NULL;
 	} else {

@@ -33,7 +33,8 @@ void peers_destroy(struct peers *peers);
 
 /*
  * Take a place, unless there are max (0: any number) of that listener and address already.
- * PEERS_IN: *peer is the place, to be given back; NULL: nothing is counted.
+ * PEERS_IN: *peer is the place, to be given back; NULL: nothing is counted. Without a max they
+ * are counted, too: a later configuration may have one.
  */
 enum peers_result peers_enter(struct peers *peers, const char *listener,
                               const struct address *address, unsigned max, struct peer **peer);
