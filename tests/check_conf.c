@@ -648,7 +648,7 @@ START_TEST(address_may_be_a_socket_that_is_passed)
 	ck_assert_int_eq(conf.listeners[1].nresolved, 0);
 	conf_fini(&conf);
 	assert_refused("listen a { address = \"fd:a\" }\nlisten b {\naddress = \"fd:a\"\n}",
-	               4, "listen b: fd:a is the address of listen a already: give it another");
+	               4, "listen b: fd:a is an address of listen a (fd:a) already: give it");
 	assert_refused("listen a {\naddress = \"fd:\"\n}", 2,
 	               "address = \"fd:\": write fd: and the FileDescriptorName= of a .socket "
 	               "unit, such as \"fd:main\"");
@@ -963,12 +963,15 @@ START_TEST(two_listeners_on_one_address_are_refused)
 	assert_refused("listen a { address = \"127.0.0.1:1\" }\n"
 	               "listen b { address = \"127.0.0.1:2\" }\n\n"
 	               "listen c { address = \"127.0.0.1:01\" }\n",
-	               4, "listen c: 127.0.0.1:01 is the address of listen a already: give");
+	               4, "listen c: 127.0.0.1:01 is an address of listen a (127.0.0.1:1) already");
 	assert_refused("listen a { address = \"/a\" }\nlisten b { address = \"/a\" }\n", 2,
-	               "listen b: /a is the address of listen a already");
+	               "listen b: /a is an address of listen a (/a) already");
 	assert_refused("listen a { address = \"[::1]:1\" }\n"
 	               "listen b { address = \"[0::1]:1\" }\n",
-	               2, "listen b: [0::1]:1 is the address of listen a already");
+	               2, "listen b: [0::1]:1 is an address of listen a ([::1]:1) already");
+	assert_refused("listen a { address = \"127.0.0.1:1\" }\n"
+	               "listen b { address = \"*:1\" open = true }\n",
+	               2, "listen b: *:1 is an address of listen a (127.0.0.1:1) already");
 	load_good("listen a { address = \"127.0.0.1:0\" }\n"
 	          "listen b { address = \"127.0.0.1:0\" }\n"
 	          "listen c { address = \"[::1]:0\" }\n",

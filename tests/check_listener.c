@@ -508,6 +508,45 @@ START_TEST(addresses_of_a_name_share_its_port_ever_after)
 }
 END_TEST
 
+START_TEST(address_that_this_machine_lacks_is_left_out_where_the_name_has_another)
+{
+	struct conf *conf;
+
+	start();
+	log_set_level(LOG_LEVEL_WARNING);
+	for (int i = 0; i < 2; i++) {
+		conf = read_two_addresses("a");
+		inet_pton(AF_INET, "192.0.2.1", &conf->listeners[0].resolved[i].u.in.sin_addr);
+		if (i == 0) {
+			present_conf = conf;
+			MUST(listeners_open(&present, conf, &activation) == 0);
+		} else {
+			have_conf(conf);
+		}
+		must_have_logged("listen a: 192.0.2.1:");
+		MUST(present.n == 1);
+		MUST(is_listened_at(&at(0)->address));
+	}
+	stop();
+}
+END_TEST
+
+START_TEST(name_of_which_no_address_is_there_is_an_error_that_passes)
+{
+	struct conf *conf;
+
+	start();
+	conf = read_two_addresses("a");
+	for (int i = 0; i < 2; i++)
+		inet_pton(AF_INET, "192.0.2.1", &conf->listeners[0].resolved[i].u.in.sin_addr);
+	ck_assert_int_eq(listeners_open(&present, conf, &activation), EX_TEMPFAIL);
+	must_have_logged("this machine does not have that address");
+	conf_unref(conf);
+	end_capture();
+	remove_folder();
+}
+END_TEST
+
 /* ---- Sockets of somebody else's -------------------------------------------------- */
 
 /* At any port of a host, in network order. */
@@ -604,6 +643,20 @@ START_TEST(where_one_cannot_be_opened_all_stay_as_they_are)
 	MUST(mode_of("old") == 0666);
 	stop();
 	close(fd);
+}
+END_TEST
+
+START_TEST(who_has_the_port_is_named_if_it_is_one_of_ours)
+{
+	char text[512];
+
+	start_with_two();
+	snprintf(text, sizeof text, "%s%slisten d { address = \"*:%u\" open = true }",
+	         at_port("a", 0), at_path("b", "old", "access = \"0600\""),
+	         address_port(&old_tcp));
+	/* It keeps its port, which the file does not say. */
+	must_fail(text, "listen a of this amyd has");
+	stop();
 }
 END_TEST
 
@@ -780,7 +833,10 @@ main(void)
 	    descriptors_are_neither_lost_nor_left,
 	    ports_are_written_of_those_of_now,
 	    addresses_of_a_name_share_its_port_ever_after,
+	    address_that_this_machine_lacks_is_left_out_where_the_name_has_another,
+	    name_of_which_no_address_is_there_is_an_error_that_passes,
 	    where_one_cannot_be_opened_all_stay_as_they_are,
+	    who_has_the_port_is_named_if_it_is_one_of_ours,
 	    where_it_is_abandoned_all_stay_as_they_are,
 	    without_descriptors_all_stay_as_they_are,
 	    without_memory_all_stay_as_they_are,

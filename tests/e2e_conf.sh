@@ -305,13 +305,13 @@ mkdir "$work/closed"
 chmod 555 "$work/closed"
 echo "listen a { address = \"$work/closed/sock\" }" >"$conf"
 if [ "$can_be_user" = yes ]; then
-	refused "a folder where no socket may be made" 77 "^$log_time amyd: listen a: $work/closed/sock: .*denied"
+	refused "a folder where no socket may be made" 77 "amyd: listen a: $work/closed/sock: .*denied" -t
 else
 	skip "a folder where no socket may be made" "$no_user"
 fi
 echo "listen a { address = \"127.0.0.1:7\" }" >"$conf"
 if [ "$can_be_user" = yes ] && [ "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" -gt 7 ]; then
-	refused "a port that is for root" 77 "^$log_time amyd: listen a: 127.0.0.1:7: .*denied"
+	refused "a port that is for root" 77 "amyd: listen a: 127.0.0.1:7: .*denied" -t
 else
 	skip "a port that is for root" "$no_user, or every port is for all"
 fi
@@ -377,6 +377,15 @@ refused "a port in use" 69 "^$log_time amyd: listen b: 127.0.0.1:$port: .*in use
 printf '%s\n' "listen a { address = \"$work/sock\" }" "listen b { address = \"$work/live\" }" >"$conf"
 refused "a Unix socket in use" 69 "^$log_time amyd: listen b: $work/live: .*in use"
 check "and it is still there" test -S "$work/live"
+printf '%s\n' "listen a { address = \"$work/live\" }" "listen b { address = \"127.0.0.1:$port\" }" \
+    "listen c { address = \"$work/free\" }" >"$conf"
+try "$amyd" -t -c "$conf"
+is "-t takes what is in use: it may be used by this one" "0 configuration OK" \
+    "$status $(cat "$work/stdout")"
+is "but warns of it" \
+    "amyd: in use now, perhaps by the amyd that runs: the addresses of listen a, b" \
+    "$(cat "$work/stderr")"
+check "and leaves nothing behind" test ! -e "$work/free"
 is "the daemon that has it still answers" +OK "$(echo PING | talk openbsd "$work/live")"
 mv "$work/ports1" "$work/ports"
 stop_daemon
@@ -385,13 +394,13 @@ check "the Unix socket is removed" test ! -e "$work/live"
 
 echo kept >"$work/file"
 printf '%s\n' "listen a { address = \"$work/sock\" }" "listen b { address = \"$work/file\" }" >"$conf"
-refused "a file in the way" 71 "^$log_time amyd: listen b: $work/file: .*"
+refused "a file in the way" 71 "amyd: listen b: $work/file: .*" -t
 is "and the file is kept" kept "$(cat "$work/file")"
 printf '%s\n' "listen a { address = \"$work/sock\" }" "listen b { address = \"$work/none/sock\" }" >"$conf"
-refused "a folder that is missing" 71 "^$log_time amyd: listen b: $work/none/sock: .*folder"
+refused "a folder that is missing" 71 "amyd: listen b: $work/none/sock: .*folder" -t
 printf '%s\n' "listen a { address = \"$work/sock\" }" "listen b { address = \"192.0.2.1:0\" open = true }" \
     >"$conf"
-refused "an address that is not ours" 71 "^$log_time amyd: listen b: 192.0.2.1:0: .*ip addr"
+refused "an address that is not ours" 75 "amyd: listen b: 192.0.2.1:0: .*ip addr" -t
 
 echo "listen a { address = \"$work/sock\" }" >"$conf"
 try "$amyd" -l stderr -c "$conf" -p "$work/none/ports"
@@ -427,7 +436,7 @@ stop_daemon
 
 if [ "$(id -u)" = 0 ] && id nobody >/dev/null 2>&1; then
 	printf 'user = "no-such-user"\nlisten a { address = "%s" }\n' "$work/sock" >"$conf"
-	refused "user = one that does not exist" 78 "^$log_time "'amyd: .*user = "no-such-user"'
+	refused "user = one that does not exist" 78 'amyd: .*user = "no-such-user"' -t
 
 	mkdir "$work/run"
 	chown nobody "$work/run"

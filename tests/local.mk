@@ -262,6 +262,7 @@ e2e_tests = \
 	%D%/e2e_slow_reader.sh \
 	%D%/e2e_fairness.sh \
 	%D%/e2e_lease.sh \
+	%D%/e2e_addresses.sh \
 	%D%/e2e_conf.sh \
 	%D%/e2e_signals.sh \
 	%D%/e2e_reload.sh \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -62,6 +63,13 @@ resolve_any(unsigned port, struct address *address)
 	return 1;
 }
 
+/* The name server was not reached, or would not answer: it may later. */
+static bool
+is_temporary(int error)
+{
+	return error == EAI_AGAIN || error == EAI_FAIL || error == EAI_SYSTEM;
+}
+
 static int
 resolve_host(const char *host, unsigned port, int flags, struct address *addresses, int max,
              const char **why)
@@ -72,7 +80,8 @@ resolve_host(const char *host, unsigned port, int flags, struct address *address
 	int n = 0;
 
 	if (error != 0) {
-		*why = gai_strerror(error);
+		*why = error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error);
+		errno = is_temporary(error) ? EAGAIN : EINVAL;
 		return -1;
 	}
 	for (struct addrinfo *ai = list; ai != NULL && n < max; ai = ai->ai_next) {
@@ -87,6 +96,7 @@ resolve_host(const char *host, unsigned port, int flags, struct address *address
 	freeaddrinfo(list);
 	if (n == 0) {
 		*why = "the name has no address";
+		errno = EINVAL;
 		return -1;
 	}
 	return n;
@@ -127,6 +137,7 @@ address_resolve(const char *text, struct address *addresses, int max, const char
 	char host[MAX_HOST];
 	int port;
 
+	errno = EINVAL;
 	if (text[0] == '/')
 		return resolve_path(text, addresses, why);
 	port = split(text, host, why);
@@ -135,6 +146,17 @@ address_resolve(const char *text, struct address *addresses, int max, const char
 	if (strcmp(host, "*") == 0)
 		return resolve_any((unsigned)port, addresses);
 	return resolve_host(host, (unsigned)port, 0, addresses, max, why);
+}
+
+int
+address_check_form(const char *text, const char **why)
+{
+	struct address address;
+	char host[MAX_HOST];
+
+	if (text[0] == '/')
+		return resolve_path(text, &address, why) == -1 ? -1 : 0;
+	return split(text, host, why) == -1 ? -1 : 0;
 }
 
 int
@@ -171,6 +193,31 @@ bool
 address_is_equal(const struct address *a, const struct address *b)
 {
 	return a->length == b->length && memcmp(&a->u, &b->u, a->length) == 0;
+}
+
+/* Every address of its family; of IPv6, those of IPv4 as well, as listeners have it. */
+static bool
+is_any(const struct address *address)
+{
+	if (address->u.any.sa_family == AF_INET)
+		return address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
+	return IN6_IS_ADDR_UNSPECIFIED(&address->u.in6.sin6_addr);
+}
+
+static bool
+includes(const struct address *a, const struct address *b)
+{
+	return is_any(a) &&
+	       (a->u.any.sa_family == AF_INET6 || b->u.any.sa_family == AF_INET);
+}
+
+bool
+address_overlaps(const struct address *a, const struct address *b)
+{
+	if (a->u.any.sa_family == AF_UNIX || b->u.any.sa_family == AF_UNIX ||
+	    address_port(a) == 0 || address_port(a) != address_port(b))
+		return false;
+	return address_is_equal(a, b) || includes(a, b) || includes(b, a);
 }
 
 unsigned

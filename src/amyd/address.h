@@ -25,12 +25,16 @@ struct address {
 /*
  * Turn "host:port", "[v6]:port", "*:port" (every address of this machine) or "/path" into
  * at most max addresses. May ask a name server, and wait for it. Returns how many; -1: the
- * text cannot be an address, or the name has none, and *why says so.
+ * text cannot be an address, or the name has none, and *why says so; errno is EAGAIN if that is
+ * because no name server answers now.
  */
 int address_resolve(const char *text, struct address *addresses, int max, const char **why);
 
+/* Whether the text has the form of an address; no name is looked up. -1: *why says what is wrong. */
+int address_check_form(const char *text, const char **why);
+
 /*
- * The same of a numeric host ("127.0.0.1:80", "[::1]:80"), which never waits. 1; -1: it is
+ * address_resolve() of a numeric host ("127.0.0.1:80", "[::1]:80"), which never waits. 1; -1: it is
  * none.
  */
 int address_resolve_numeric(const char *text, struct address *address);
@@ -41,6 +45,12 @@ const char *address_fd_name(const char *text);
 /* Reachable from this machine only: 127.0.0.0/8, ::1, a Unix socket. */
 bool address_is_loopback(const struct address *address);
 bool address_is_equal(const struct address *a, const struct address *b);
+
+/*
+ * Both cannot be listened on at once: they are the same, or one of them is every address, and
+ * their port is the same. Of port 0, or of two Unix sockets, never.
+ */
+bool address_overlaps(const struct address *a, const struct address *b);
 
 /* 0 for a Unix socket. */
 unsigned address_port(const struct address *address);

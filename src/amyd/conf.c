@@ -8,6 +8,7 @@
 
 #include <confuse.h>
 #include <stdint.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
  */
 static const char *error_path;
 static char *error_text;
+static int error_code; /* what it ends with */
 
 static const struct conf_word modes[] = {
 	{ "command", CONF_MODE_COMMAND },
@@ -480,8 +482,14 @@ read_addresses(struct conf_listener *listener, cfg_t *section)
 	listener->nresolved =
 	    address_resolve(text, listener->resolved, CONF_MAX_ADDRESSES, &why);
 	if (listener->nresolved == -1) {
-		cfg_error(section, "listen %s: address = \"%s\": %s", cfg_title(section), text,
-		          why);
+		bool is_temporary = errno == EAGAIN;
+
+		if (is_temporary)
+			error_code = EX_TEMPFAIL;
+		cfg_error(section, "listen %s: address = \"%s\": %s%s", cfg_title(section),
+		          text, why,
+		          is_temporary ? ": see to the name server, or write an address" : "");
+		listener->nresolved = 0;
 		return -1;
 	}
 	for (int i = 0; i < listener->nresolved && !listener->open; i++) {
@@ -678,8 +686,9 @@ is_shared(const struct conf_listener *a, const struct conf_listener *b)
 		return strcmp(a->address, b->address) == 0;
 	for (int i = 0; i < a->nresolved; i++)
 		for (int j = 0; j < b->nresolved; j++)
-			if (address_is_equal(&a->resolved[i], &b->resolved[j]) &&
-			    (address_port(&a->resolved[i]) != 0 || a->address[0] == '/'))
+			if (address_overlaps(&a->resolved[i], &b->resolved[j]) ||
+			    (a->address[0] == '/' &&
+			     address_is_equal(&a->resolved[i], &b->resolved[j])))
 				return true;
 	return false;
 }
@@ -693,11 +702,11 @@ check_distinct(const struct conf *conf, cfg_t *cfg, char error[CONF_MAX_ERROR])
 			if (!is_shared(&conf->listeners[i], &conf->listeners[j]))
 				continue;
 			snprintf(error, CONF_MAX_ERROR,
-			         "%s:%d: listen %s: %s is the address of listen %s "
-			         "already: give it another one",
+			         "%s:%d: listen %s: %s is an address of listen %s "
+			         "(%s) already: give it another one",
 			         error_path, cfg_getnsec(cfg, "listen", (unsigned)i)->line,
 			         conf->listeners[i].name, conf->listeners[i].address,
-			         conf->listeners[j].name);
+			         conf->listeners[j].name, conf->listeners[j].address);
 			return -1;
 		}
 	return 0;
@@ -760,6 +769,7 @@ parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX
 	}
 	error_path = path;
 	error_text = error;
+	error_code = EX_CONFIG;
 	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS) {
 		if (error[0] == '\0') /* an empty string in the place of a name */
 			snprintf(error, CONF_MAX_ERROR,
@@ -767,6 +777,7 @@ parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX
 			         "here: see amyd.conf(5)",
 			         path, cfg->line);
 	} else if (read_values(conf, cfg) == -1) {
+		result = error_code;
 		if (error[0] == '\0') {
 			snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
 			result = EX_OSERR;

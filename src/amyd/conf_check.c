@@ -191,12 +191,11 @@ int
 conf_check_address(cfg_t *cfg, cfg_opt_t *opt)
 {
 	const char *text = last_string(opt);
-	struct address address;
 	const char *why;
 
 	if (address_fd_name(text) != NULL)
 		return check_fd_name(cfg, address_fd_name(text));
-	if (address_resolve(text, &address, 1, &why) != -1)
+	if (address_check_form(text, &why) == 0)
 		return 0;
 	cfg_error(cfg, "address = \"%s\": %s", text, why);
 	return -1;

@@ -6,11 +6,18 @@
 #include "http_thread.h"
 #include "log.h"
 
+bool
+http_thread_is_possible(const struct conf_listener *conf)
+{
+	log_error("listen %s: amyd was built without libmicrohttpd", conf->name);
+	return false;
+}
+
 struct http_thread *
 http_thread_start(const struct listener *listener, struct router *router)
 {
 	(void)router;
-	log_error("listen %s: amyd was built without libmicrohttpd", listener->conf->name);
+	http_thread_is_possible(listener->conf);
 	return NULL;
 }
 

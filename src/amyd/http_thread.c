@@ -510,9 +510,8 @@ http_thread_init(struct http_thread *thread, const struct listener *listener,
 	return pthread_create(&thread->thread, NULL, run, thread);
 }
 
-/* False: it cannot be, and the cause is logged. */
-static bool
-load_library(const struct listener *listener)
+bool
+http_thread_is_possible(const struct conf_listener *conf)
 {
 	const char *why;
 
@@ -521,7 +520,7 @@ load_library(const struct listener *listener)
 	if (mhd == NULL)
 		log_error("listen %s: libmicrohttpd cannot be loaded: %s: install it (on Debian, "
 		          "libmicrohttpd12), or remove the listener",
-		          listener->conf->name, why);
+		          conf->name, why);
 	return mhd != NULL;
 }
 
@@ -531,7 +530,7 @@ http_thread_start(const struct listener *listener, struct router *router)
 	struct http_thread *thread;
 	int error;
 
-	if (!load_library(listener))
+	if (!http_thread_is_possible(listener->conf))
 		return NULL;
 	thread = calloc(1, sizeof *thread);
 	error = thread == NULL ? ENOMEM : http_thread_init(thread, listener, router);

@@ -14,6 +14,9 @@
 
 struct http_thread;
 
+/* Load what it needs; once for all of them. False: it is not there, which is logged. Main only. */
+bool http_thread_is_possible(const struct conf_listener *conf);
+
 /*
  * The router and the listener's socket are borrowed until http_thread_stop(). NULL: it could not be started, and the cause is logged.
  */

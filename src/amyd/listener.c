@@ -51,6 +51,8 @@ exit_code(int error)
 	switch (error) {
 	case EADDRINUSE:
 		return EX_UNAVAILABLE;
+	case EADDRNOTAVAIL:
+		return EX_TEMPFAIL; /* at boot it may be there a moment later */
 	case EAFNOSUPPORT:
 		return EX_CONFIG; /* to be started again does not help */
 	case EACCES:
@@ -71,30 +73,51 @@ complain(const struct conf_listener *conf, const struct address *address)
 	return exit_code(error);
 }
 
+enum path_state {
+	PATH_IS_FREE,
+	PATH_IS_STALE, /* a socket that nobody listens on any more */
+	PATH_IS_TAKEN, /* errno: EADDRINUSE, EEXIST, or why it cannot be looked at */
+};
+
 /*
  * A socket that a daemon left behind, for it did not come to removing it, refuses to be
- * connected to; one that is listened on does not. False, errno: something is there.
+ * connected to; one that is listened on does not.
  */
-static bool
-remove_stale_socket(const struct address *address)
+static enum path_state
+look_at_path(const struct address *address)
 {
 	struct stat st;
 	int fd, error;
 
 	if (lstat(address->u.un.sun_path, &st) == -1)
-		return errno == ENOENT;
+		return errno == ENOENT ? PATH_IS_FREE : PATH_IS_TAKEN;
 	if (!S_ISSOCK(st.st_mode)) {
 		errno = EEXIST;
-		return false;
+		return PATH_IS_TAKEN;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
-		return false;
+		return PATH_IS_TAKEN;
 	error = connect(fd, &address->u.any, address->length) == 0 ? 0 : errno;
 	close(fd);
 	if (error == ECONNREFUSED)
-		return unlink(address->u.un.sun_path) == 0;
+		return PATH_IS_STALE;
 	errno = EADDRINUSE;
+	return PATH_IS_TAKEN;
+}
+
+/* False, errno: something else is there. */
+static bool
+remove_stale_socket(const struct address *address)
+{
+	switch (look_at_path(address)) {
+	case PATH_IS_FREE:
+		return true;
+	case PATH_IS_STALE:
+		return unlink(address->u.un.sun_path) == 0;
+	case PATH_IS_TAKEN:
+		break;
+	}
 	return false;
 }
 
@@ -143,21 +166,25 @@ bind_and_listen(int fd, const struct conf_listener *conf, const struct address *
 	return listen(fd, BACKLOG);
 }
 
+/* is_shared: beside another socket of ours that says so, too. -1, errno. */
 static int
 listener_open(struct listener *listener, const struct conf_listener *conf,
-              const struct address *address)
+              const struct address *address, bool is_shared)
 {
 	socklen_t length = sizeof listener->address.u;
 	int fd =
 	    socket(address->u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int code;
+	int error;
 
 	if (fd == -1)
-		return complain(conf, address);
-	if (set_options(fd, address) == -1 || bind_and_listen(fd, conf, address) == -1) {
-		code = complain(conf, address);
+		return -1;
+	if (set_options(fd, address) == -1 ||
+	    (is_shared && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1) ||
+	    bind_and_listen(fd, conf, address) == -1) {
+		error = errno;
 		close(fd);
-		return code;
+		errno = error;
+		return -1;
 	}
 	listener->conf = conf;
 	listener->fd = fd;
@@ -207,23 +234,156 @@ find_and_keep(struct listener *listener, struct listeners *present,
 	return false;
 }
 
+/* ---- An address that one of our own listeners has ---------------------------------- */
+
+/* An own listener that this address cannot be bound beside. NULL: there is none. */
+static struct listener *
+find_in_the_way(const struct listeners *listeners, const struct address *address)
+{
+	for (size_t i = 0; i < listeners->n; i++)
+		if (address_overlaps(&listeners->items[i].address, address))
+			return &listeners->items[i];
+	return NULL;
+}
+
+/* A listener that next goes on with, or will. */
+static bool
+stays(const struct listener *listener, const struct conf *next)
+{
+	if (listener->is_kept || listener->is_passed)
+		return true;
+	for (size_t i = 0; i < next->nlisteners; i++) {
+		const struct conf_listener *conf = &next->listeners[i];
+
+		for (int k = 0; k < conf->nresolved; k++)
+			if (is_same(listener, conf, &conf->resolved[k]))
+				return true;
+	}
+	return false;
+}
+
+/* Whether those of ours that go with this change let others bind their addresses. */
+static void
+share_leaving(const struct listeners *present, const struct conf *next,
+              const struct address *address, int on)
+{
+	for (size_t i = 0; i < present->n; i++) {
+		const struct listener *listener = &present->items[i];
+
+		if (address_overlaps(&listener->address, address) && !stays(listener, next))
+			set_option(listener->fd, SOL_SOCKET, SO_REUSEPORT, on);
+	}
+}
+
+/*
+ * An address, where another one that overlaps it is given up by the same change: between
+ * "127.0.0.1:2693" and "*:2693". Both sockets are there for a moment; only while this one is
+ * bound they say that they may. -1, errno.
+ */
+static int
+open_beside_leaving(struct listener *listener, const struct listeners *present,
+                    const struct conf *next, const struct conf_listener *conf,
+                    const struct address *address)
+{
+	int rc, error;
+
+	share_leaving(present, next, address, 1);
+	rc = listener_open(listener, conf, address, true);
+	error = errno;
+	share_leaving(present, next, address, 0);
+	if (rc == 0)
+		set_option(listener->fd, SOL_SOCKET, SO_REUSEPORT, 0);
+	errno = error;
+	return rc;
+}
+
+/* Who has the address is one of ours: name it. False: it is not. */
+static bool
+blame_own(const struct listeners *listeners, const struct conf_listener *conf,
+          const struct address *address)
+{
+	const struct listener *other = find_in_the_way(listeners, address);
+	char text[ADDRESS_MAX_TEXT], other_text[ADDRESS_MAX_TEXT];
+
+	if (other == NULL)
+		return false;
+	log_error("listen %s: %s: listen %s of this amyd has %s, which includes that or is "
+	          "included: give one of them another port",
+	          conf->name, address_format(address, text), other->conf->name,
+	          address_format(&other->address, other_text));
+	return true;
+}
+
+/* ---- Opening ---------------------------------------------------------------------- */
+
+/* What listeners are made of: those that were opened before, and those of now, if any. */
+struct opening {
+	struct listeners *listeners; /* so far */
+	struct listeners *present;
+	const struct conf *conf;
+};
+
+/* 0: it listens; -1, errno: it does not. */
+static int
+open_one(const struct opening *opening, struct listener *listener,
+         const struct conf_listener *conf, const struct address *address)
+{
+	if (find_in_the_way(opening->present, address) == NULL)
+		return listener_open(listener, conf, address, false);
+	return open_beside_leaving(listener, opening->present, opening->conf, conf, address);
+}
+
+/* An exit code for errno, once it is logged. */
+static int
+complain_of(const struct opening *opening, const struct conf_listener *conf,
+            const struct address *address)
+{
+	if (errno == EADDRINUSE && (blame_own(opening->listeners, conf, address) ||
+	                            blame_own(opening->present, conf, address)))
+		return EX_UNAVAILABLE;
+	return complain(conf, address);
+}
+
+/*
+ * This machine does not have the address, but the name has others: "localhost" is ::1, too,
+ * where IPv6 is off. There has to be one that can be had.
+ */
+static bool
+is_left_out(const struct conf_listener *conf, int i, size_t nopened, const struct address *address)
+{
+	char text[ADDRESS_MAX_TEXT];
+	int error = errno;
+
+	if (error != EADDRNOTAVAIL && error != EAFNOSUPPORT)
+		return false;
+	if (nopened == 0 && i + 1 == conf->nresolved)
+		return false;
+	log_warning("listen %s: %s: %s: this address of %s is left out: remove it from "
+	            "/etc/hosts or the name server, or write the address that is meant",
+	            conf->name, address_format(address, text), strerror(error), conf->address);
+	errno = error;
+	return true;
+}
+
 /* The further addresses of a name share the port that the first one got. */
 static int
-open_resolved(struct listeners *listeners, struct listeners *present,
-              const struct conf_listener *conf)
+open_resolved(const struct opening *opening, const struct conf_listener *conf)
 {
+	struct listeners *listeners = opening->listeners;
 	unsigned port = address_port(&conf->resolved[0]);
+	size_t before = listeners->n;
 
 	for (int i = 0; i < conf->nresolved; i++) {
 		struct listener *listener = &listeners->items[listeners->n];
 		struct address address = conf->resolved[i];
-		int code = 0;
 
 		address_set_port(&address, port);
-		if (!find_and_keep(listener, present, conf, &conf->resolved[i]))
-			code = listener_open(listener, conf, &address);
-		if (code != 0)
-			return code;
+		if (!find_and_keep(listener, opening->present, conf, &conf->resolved[i]) &&
+		    open_one(opening, listener, conf, &address) == -1) {
+			if (is_left_out(conf, i, listeners->n - before, &address))
+				continue;
+			return complain_of(opening, conf, &address);
+		}
 		listener->asked = conf->resolved[i];
 		port = address_port(&listeners->items[listeners->n++].address);
 	}
@@ -364,20 +524,20 @@ count_sockets(const struct conf *conf, const struct activation *activation)
 }
 
 static int
-open_listener(struct listeners *listeners, const struct conf_listener *conf,
+open_listener(const struct opening *opening, const struct conf_listener *conf,
               struct activation *activation)
 {
-	struct listeners none = { 0 };
-
 	if (address_fd_name(conf->address) != NULL)
-		return open_passed(listeners, conf, activation);
-	return open_resolved(listeners, &none, conf);
+		return open_passed(opening->listeners, conf, activation);
+	return open_resolved(opening, conf);
 }
 
 int
 listeners_open(struct listeners *listeners, const struct conf *conf,
                struct activation *activation)
 {
+	struct listeners none = { 0 };
+	const struct opening opening = { listeners, &none, conf };
 	size_t n = count_sockets(conf, activation);
 
 	listeners->n = 0;
@@ -387,7 +547,7 @@ listeners_open(struct listeners *listeners, const struct conf *conf,
 		return EX_OSERR;
 	}
 	for (size_t i = 0; i < conf->nlisteners; i++) {
-		int code = open_listener(listeners, &conf->listeners[i], activation);
+		int code = open_listener(&opening, &conf->listeners[i], activation);
 
 		if (code != 0) {
 			listeners_close(listeners);
@@ -396,6 +556,104 @@ listeners_open(struct listeners *listeners, const struct conf *conf,
 	}
 	return 0;
 }
+
+/* ---- Whether all could be opened ---------------------------------------------------- */
+
+/* A socket can be made at that path. -1, errno: it cannot. */
+static int
+try_path(const struct address *address)
+{
+	char folder[sizeof address->u.un.sun_path];
+	char *slash;
+
+	if (look_at_path(address) == PATH_IS_TAKEN)
+		return -1;
+	memcpy(folder, address->u.un.sun_path, sizeof folder);
+	slash = strrchr(folder, '/');
+	slash[slash == folder] = '\0';
+	return access(folder, W_OK | X_OK);
+}
+
+/* Nothing is left behind, and nobody can connect meanwhile. -1, errno: it cannot be had. */
+static int
+try_address(const struct address *address)
+{
+	int fd, rc, error;
+
+	if (address->u.any.sa_family == AF_UNIX)
+		return try_path(address);
+	fd = socket(address->u.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	rc = set_options(fd, address);
+	if (rc == 0)
+		rc = bind(fd, &address->u.any, address->length);
+	error = errno;
+	close(fd);
+	errno = error;
+	return rc;
+}
+
+/* Of what is in use now: names, for one message. */
+struct in_use {
+	char names[LOG_MAX_MESSAGE / 2];
+	size_t nbytes;
+};
+
+static void
+note_in_use(struct in_use *in_use, const char *name)
+{
+	size_t room = sizeof in_use->names - in_use->nbytes;
+	int n = snprintf(in_use->names + in_use->nbytes, room, "%s%s",
+	                 in_use->nbytes == 0 ? "" : ", ", name);
+
+	if ((size_t)n < room)
+		in_use->nbytes += (size_t)n;
+	else
+		in_use->names[in_use->nbytes] = '\0';
+}
+
+static int
+check_resolved(const struct conf_listener *conf, struct in_use *in_use)
+{
+	size_t nfree = 0;
+	bool is_in_use = false;
+
+	for (int i = 0; i < conf->nresolved; i++) {
+		const struct address *address = &conf->resolved[i];
+
+		if (try_address(address) == 0) {
+			nfree++;
+		} else if (errno == EADDRINUSE) {
+			is_in_use = true;
+			nfree++;
+		} else if (!is_left_out(conf, i, nfree, address)) {
+			return complain(conf, address);
+		}
+	}
+	if (is_in_use)
+		note_in_use(in_use, conf->name);
+	return EX_OK;
+}
+
+int
+listeners_check(const struct conf *conf)
+{
+	struct in_use in_use = { 0 };
+
+	for (size_t i = 0; i < conf->nlisteners; i++) {
+		int code = check_resolved(&conf->listeners[i], &in_use);
+
+		if (code != EX_OK)
+			return code;
+	}
+	if (in_use.nbytes > 0)
+		log_warning("in use now, perhaps by the amyd that runs: the addresses of listen %s",
+		            in_use.names);
+	return EX_OK;
+}
+
+/* ---- Closing ----------------------------------------------------------------------- */
 
 static void
 listener_close(const struct listener *listener)
@@ -422,17 +680,17 @@ listeners_close(struct listeners *listeners)
 }
 
 static int
-prepare_listener(struct listeners *next, struct listeners *present,
-                 const struct conf_listener *conf)
+prepare_listener(const struct opening *opening, const struct conf_listener *conf)
 {
 	if (address_fd_name(conf->address) != NULL)
-		return keep_passed(next, present, conf);
-	return open_resolved(next, present, conf);
+		return keep_passed(opening->listeners, opening->present, conf);
+	return open_resolved(opening, conf);
 }
 
 int
 listeners_prepare(struct listeners *next, struct listeners *present, const struct conf *conf)
 {
+	const struct opening opening = { next, present, conf };
 	size_t n = present->n + conf->nlisteners * CONF_MAX_ADDRESSES;
 
 	next->n = 0;
@@ -442,7 +700,7 @@ listeners_prepare(struct listeners *next, struct listeners *present, const struc
 		return -1;
 	}
 	for (size_t i = 0; i < conf->nlisteners; i++) {
-		if (prepare_listener(next, present, &conf->listeners[i]) == 0)
+		if (prepare_listener(&opening, &conf->listeners[i]) == 0)
 			continue;
 		listeners_abandon(next, present);
 		return -1;
@@ -494,11 +752,18 @@ void
 listeners_give_to(const struct listeners *listeners, uid_t uid, gid_t gid)
 {
 	for (size_t i = 0; i < listeners->n; i++) {
-		const struct address *address = &listeners->items[i].address;
+		const struct listener *listener = &listeners->items[i];
+		const struct address *address = &listener->address;
 
-		if (address->u.any.sa_family == AF_UNIX && !listeners->items[i].is_passed &&
-		    chown(address->u.un.sun_path, uid, gid) == -1)
-			complain(listeners->items[i].conf, address);
+		if (listener->is_passed)
+			continue;
+		if (address->u.any.sa_family == AF_UNIX) {
+			if (chown(address->u.un.sun_path, uid, gid) == -1)
+				complain(listener->conf, address);
+		} else if (fchown(listener->fd, uid, gid) == -1) {
+			/* At a reload, no socket of that user could take its place. */
+			complain(listener->conf, address);
+		}
 	}
 }
 

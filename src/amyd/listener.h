@@ -39,6 +39,13 @@ int listeners_open(struct listeners *listeners, const struct conf *conf,
                    struct activation *activation);
 
 /*
+ * Whether listeners_open() would refuse the configuration, as this user, on this machine. What is
+ * in use now is only warned of: it may be this one that uses it. Sockets that are passed are not
+ * looked at. 0; or an exit code, and the cause is logged.
+ */
+int listeners_check(const struct conf *conf);
+
+/*
  * Those of another configuration: what is listened at already goes on in the next ones, as
  * listener->before and is_kept say; the rest is opened. 0; or -1: the cause is logged, nothing
  * was opened, and nothing has changed. Then it is either applied or abandoned.

@@ -226,20 +226,36 @@ raise_limits(const struct conf *conf)
 		            conf->max_clients, (unsigned long long)limit.rlim_cur);
 }
 
+/* The user of the configuration, if there is to be one; NULL: there is not. 0, or an exit code. */
+static int
+find_user(const struct conf *conf, const struct passwd **pw)
+{
+	*pw = NULL;
+	if (conf->user[0] == '\0')
+		return EX_OK;
+	errno = 0;
+	*pw = getpwnam(conf->user);
+	if (*pw != NULL)
+		return EX_OK;
+	if (errno == 0 || errno == ENOENT || errno == ESRCH) {
+		log_error("user = \"%s\": there is no such user: make one, or name another",
+		          conf->user);
+		return EX_CONFIG;
+	}
+	log_error("user = \"%s\": %s: the list of users cannot be read", conf->user,
+	          strerror(errno));
+	return EX_TEMPFAIL;
+}
+
 /* Once the listeners are open. 0, or an exit code. */
 static int
 drop_privileges(const struct conf *conf, const struct listeners *listeners)
 {
 	const struct passwd *pw;
+	int code = find_user(conf, &pw);
 
-	if (conf->user[0] == '\0' || geteuid() != 0)
-		return EX_OK;
-	pw = getpwnam(conf->user);
-	if (pw == NULL) {
-		log_error("user = \"%s\": there is no such user: make one, or name another",
-		          conf->user);
-		return EX_CONFIG;
-	}
+	if (pw == NULL || geteuid() != 0)
+		return code;
 	listeners_give_to(listeners, pw->pw_uid, pw->pw_gid);
 	if (initgroups(pw->pw_name, pw->pw_gid) == -1 || setgid(pw->pw_gid) == -1 ||
 	    setuid(pw->pw_uid) == -1) {
@@ -433,6 +449,22 @@ close_listeners:
 	return code;
 }
 
+/* Whether it would start, as this user, on this machine. Nothing is left behind. */
+static int
+check(const struct conf *conf)
+{
+	const struct passwd *pw;
+	int code = find_user(conf, &pw);
+
+	if (code == EX_OK)
+		code = listeners_check(conf);
+	if (code == EX_OK)
+		code = server_check(conf);
+	if (code == EX_OK)
+		puts("configuration OK");
+	return code;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -449,7 +481,7 @@ main(int argc, char **argv)
 		return code;
 	}
 	if (options.check_only)
-		puts("configuration OK");
+		code = check(conf);
 	else
 		code = run(&options, &conf);
 	conf_unref(conf);

@@ -8,6 +8,7 @@
 
 #include "accept_thread.h"
 #include "handler_thread.h"
+#include "http_thread.h"
 #include "log.h"
 #include "poll_thread.h"
 #include "record_pipe.h"
@@ -66,6 +67,35 @@ open_pipes(struct server *server)
 		return EX_CONFIG;
 	}
 	return 0;
+}
+
+static void
+close_pipes(struct server *server)
+{
+	for (unsigned i = 0; i < server->npipes; i++)
+		record_pipe_close(&server->pipes[i]);
+	server->npipes = 0;
+}
+
+int
+server_check(const struct conf *conf)
+{
+	struct server *server = calloc(1, sizeof *server);
+	int code;
+
+	if (server == NULL) {
+		log_error("the server cannot be checked: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	server->conf = conf;
+	code = open_pipes(server);
+	close_pipes(server);
+	free(server);
+	for (size_t i = 0; i < conf->nlisteners && code == 0; i++)
+		if (conf->listeners[i].mode == CONF_MODE_HTTP &&
+		    !http_thread_is_possible(&conf->listeners[i]))
+			code = EX_OSERR;
+	return code;
 }
 
 static int
@@ -373,8 +403,7 @@ server_destroy(struct server *server)
 	targets_destroy(server->targets);
 	router_destroy(server->router);
 	amy_poller_destroy(server->poller);
-	for (unsigned i = 0; i < server->npipes; i++)
-		record_pipe_close(&server->pipes[i]);
+	close_pipes(server);
 	if (server->over_fd != -1)
 		close(server->over_fd);
 	standstill_fini(&server->standstill);

@@ -18,6 +18,9 @@ struct server;
  */
 struct server *server_start(const struct conf *conf, struct listeners *listeners, int *code);
 
+/* Whether server_start() would refuse the configuration. 0; or a code, and the cause is logged. */
+int server_check(const struct conf *conf);
+
 /*
  * Go by another configuration from now on, all of it: all threads but those that write for
  * targets stand still for that moment. Of it, what conf_keep() says stays as it was. 0: *conf
