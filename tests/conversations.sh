@@ -96,13 +96,15 @@ has_reloaded()
 	[ "$(nreloads_logged)" -gt "$1" ]
 }
 
-# What the unit says, and until amyd is ready again.
+# What the unit says, one command after the other, and until amyd is ready again.
 reload()
 {
 	local before
 
 	before=$(nreloads_logged)
-	MAINPID=$daemon sh -c "$(sed -n 's/^ExecReload=//p' "$builddir/systemd/amyd.service")" &&
+	sed -n -e "s|^ExecReload=[^ ]*/amyd -t -c .*|$builddir/amyd -t -c $work/conf|p" -e t \
+	    -e 's/^ExecReload=//p' "$builddir/systemd/amyd.service" >"$work/reload"
+	MAINPID=$daemon sh -e "$work/reload" >/dev/null 2>>"$work/reload.log" &&
 	    wait_until has_reloaded "$before"
 }
 

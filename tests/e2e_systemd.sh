@@ -103,6 +103,18 @@ own 127.0.0.1 N" "$(sed 's/^\(own .*\) [0-9]*$/\1 N/' "$work/ports")"
 	is "with open = true that is fine" +OK "$(echo PING | talk openbsd 127.0.0.1 "$two")"
 	stop_daemon
 
+	# The README says how the file that is installed is made to fit amyd.socket.
+	cp "$top_srcdir/etc/amyd.conf" "$work/installed"
+	sed -n "s|^    sed -i \(.*\) /etc/amyd.conf|sed -i \1 '$work/installed'|p" \
+	    "$top_srcdir/README" >"$work/fit"
+	check "what the README says is done to the file that is installed" sh -e "$work/fit"
+	activate -l "127.0.0.1:$two" --fdname=main <"$work/installed"
+	wait_until file_has "$work/log" Listening
+	is "with amyd.socket the file that is installed works" +OK \
+	    "$(echo PING | talk openbsd 127.0.0.1 "$two")"
+	is "and opens no other socket" "main 127.0.0.1 $two" "$(cat "$work/ports")"
+	stop_daemon
+
 	activate -d -l "$work/datagrams" --fdname=main <<-END
 		listen main { address = "fd:main" }
 	END

@@ -10,7 +10,7 @@ services="amyd amyd-activated"
 
 # The units as make has written them, but with a program that is there.
 for service in $services; do
-	sed "s|^ExecStart=[^ ]*|ExecStart=$top_builddir/amyd|" \
+	sed -E "s#^(ExecStart|ExecReload)=[^ ]*/amyd #\1=$top_builddir/amyd #" \
 	    "$top_builddir/systemd/$service.service" >"$work/$service.service"
 done
 cp "$top_srcdir/systemd/amyd.socket" "$work"
@@ -50,8 +50,16 @@ for service in $services; do
 	check "$service.service: each setting is explained" \
 	    settings_are_explained "$work/$service.service"
 	unlike "$service.service: nothing is left to be put in" '@[a-z]+@' "$work/$service.service"
+	is "$service.service: a reload checks the file first" "amyd -t -c amyd.conf,kill -HUP \$MAINPID" \
+	    "$(sed -n 's/^ExecReload=//p' "$work/$service.service" | sed 's|[^ ]*/||g' | paste -sd,)"
+	like "$service.service: it is started again, for as long as it takes" '^StartLimitIntervalSec=0$' \
+	    "$work/$service.service"
+	is "$service.service: but not if that cannot help" "64 77 78" \
+	    "$(sed -n 's/^RestartPreventExitStatus=//p' "$work/$service.service")"
 	like "$service.service: the watchdog is on" '^WatchdogSec=' "$work/$service.service"
 done
+check "amyd.service waits for the network" grep -qE '^After=.*network-online\.target' \
+    "$work/amyd.service"
 check "amyd.socket: systemd takes it without a word" is_taken amyd.socket
 check "amyd.socket: each setting is explained" settings_are_explained "$work/amyd.socket"
 like "amyd.socket starts the service that has no network" '^Service=amyd-activated.service$' \
