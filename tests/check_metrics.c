@@ -16,7 +16,10 @@ static struct status_listener listeners[] = {
 	{ "q\"b\\n\nx\x01\xff\xc3\xa4\xe2\x82", "[::1]:0", "echo", 0, 0, 0, 0 },
 };
 static struct status_target targets[] = {
-	{ "errors", "file:/a b", { .nput = 9, .nwritten = 4, .ndropped = 3, .nqueued = 2 } },
+	{ "errors", "file:/a b",
+		  { .nput = 10, .nwritten = 4, .nunsure = 1, .ndropped = 3, .nqueued = 2,
+		    .error = "No \"room\"" },
+		  .is_up = 1, .since_s = 7 },
 };
 static struct status_section sections[] = { { "logs", 7, 700, 70 } };
 
@@ -159,6 +162,15 @@ START_TEST(tables_have_a_line_for_each_row)
 	ck_assert(has_line(text, "amyd_handler_turns_total{handler=\"0\"} 2"));
 	ck_assert(has_line(
 	    text, "amyd_rule_dropped_total{rule=\"errors\",target=\"file:/a b\"} 3"));
+	ck_assert_ptr_nonnull(strstr(
+	    text, "amyd_rule_unsure_total{rule=\"errors\",target=\"file:/a b\"} 1"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "amyd_rule_connected{rule=\"errors\",target=\"file:/a b\"} 1"));
+	ck_assert_ptr_nonnull(strstr(
+	    text, "amyd_rule_state_seconds{rule=\"errors\",target=\"file:/a b\"} 7"));
+	ck_assert_ptr_nonnull(
+	    strstr(text, "amyd_rule_last_error{rule=\"errors\",target=\"file:/a b\","
+	                 "error=\"No \\\"room\\\"\"} 1"));
 	ck_assert(has_line(text, "amyd_history_bytes{section=\"logs\"} 700"));
 	ck_assert(has_line(text, "amyd_uptime_seconds 61.5"));
 	ck_assert(has_line(text, "process_start_time_seconds 1700000000"));
@@ -226,6 +238,9 @@ START_TEST(json_has_commas_between_members_and_nowhere_else)
 	status.nbusiest = status.nslowest = status.nlisteners = 0;
 	text = written(status_write_json, &status);
 	ck_assert_ptr_nonnull(strstr(text, "\"listeners\":[],\"rules\":[{"));
+	ck_assert_ptr_nonnull(strstr(text, "\"written\":4,\"unsure\":1,\"queued\":2,\"dropped\":3,"
+	                                   "\"connected\":true,\"since_seconds\":7,"
+	                                   "\"error\":\"No \\\"room\\\"\"}"));
 	ck_assert_ptr_nonnull(strstr(text, "\"busiest\":[],\"slowest\":[],\"process\""));
 	free(text);
 }

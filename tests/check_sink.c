@@ -99,7 +99,7 @@ usage(void)
 	struct sink_usage now;
 
 	sink_usage(the_sink, &now);
-	MUST(now.nput == now.nwritten + now.ndropped + now.nqueued);
+	MUST(now.nput == now.nwritten + now.nunsure + now.ndropped + now.nqueued);
 	return now;
 }
 
@@ -373,7 +373,7 @@ written(void)
 
 	MUST(n != -1 || errno == EAGAIN);
 	text[n == -1 ? 0 : n] = '\0';
-	return text;
+	return *text == '\0' ? text : strchr(text, ' ') + 1; /* a time stands before it */
 }
 
 static const char *
@@ -469,22 +469,6 @@ START_TEST(batch_is_written_in_parts_of_any_size)
 		ck_assert(!sink_batch_fill(&batch, the_sink));
 		sink_destroy(the_sink);
 	}
-}
-END_TEST
-
-START_TEST(batch_is_rewound_to_the_beginning_of_its_first_line)
-{
-	make_sink();
-	put("one");
-	put("two");
-	MUST(sink_batch_fill(&batch, the_sink));
-	ck_assert_uint_eq(sink_batch_wrote(&batch, the_sink, 6), 1);
-	ck_assert_str_eq(pieces_text(), "o\n");
-	sink_batch_rewind(&batch);
-	ck_assert_str_eq(pieces_text(), "two\n");
-	sink_batch_fini(&batch);
-	ck_assert_uint_eq(usage().nqueued, 1);
-	sink_destroy(the_sink);
 }
 END_TEST
 
@@ -648,7 +632,6 @@ main(void)
 	    sink_is_not_made_without_memory,
 	    dropping_is_logged_once_in_ten_seconds,
 	    batch_is_written_in_parts_of_any_size,
-	    batch_is_rewound_to_the_beginning_of_its_first_line,
 	    lost_lines_of_a_batch_are_counted,
 	    batch_is_bounded_in_lines_and_in_bytes,
 	    line_is_added_behind_the_rest_of_the_last_one,

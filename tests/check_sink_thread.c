@@ -171,7 +171,7 @@ usage(void)
 	struct sink_usage now;
 
 	sink_usage(sink_thread_sink(thread), &now);
-	MUST(now.nput == now.nwritten + now.ndropped + now.nqueued);
+	MUST(now.nput == now.nwritten + now.nunsure + now.ndropped + now.nqueued);
 	return now;
 }
 

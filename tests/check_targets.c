@@ -542,7 +542,7 @@ stop_upstream(unsigned number)
 		while (!upstream_stop(upstream))
 			if (amy_poller_wait(poller, &notification, 1, -1) == 1 &&
 			    notification.id == upstream_id(upstream))
-				upstream_ready(upstream, notification.events);
+				upstream_ready(upstream);
 		MUST(upstream_is_over(upstream));
 	}
 }

@@ -59,6 +59,12 @@ harms_nobody()
 	check "$1: at the one itself it adds up" balances bad "$bad"
 }
 
+# error_is PATTERN: what went wrong last at the bad one
+error_is()
+{
+	echo STATS rule.bad. | command_lines | grep -Eqx "\* rule\.bad\.$bad\.error ($1)"
+}
+
 # How often it was tried to connect, as far as that failed.
 nfailures()
 {
@@ -115,6 +121,46 @@ is "each time it has got some" 15 "$(wc -l <"$work/reset.out")"
 check "whole lines, in order, none of them twice" sort -nuc "$work/reset.out"
 harms_nobody "reset"
 
+# ---- It accepts, and closes --------------------------------------------------------------
+
+# serve_badly HOW
+serve_badly()
+{
+	"$peer" serve --how "$1" 127.0.0.1 "$bad_port" >"$work/serve.out" 2>&1 &
+	server=$!
+	children="$children $server"
+}
+
+no_more_badly()
+{
+	kill "$server"
+	wait_for_end "$server" 2>/dev/null
+}
+
+# stat WHAT: of the bad one
+stat()
+{
+	rule_stat bad "$bad" "$1"
+}
+
+for how in close unread; do
+	written=$(stat written)
+	serve_badly "$how"
+	check "it accepts and closes ($how): publishers have their finals" publish 2000
+	check "it accepts and closes ($how): it is tried again" wait_until has_lines "$work/serve.out" 4
+	is "it accepts and closes ($how): nothing counts as written" "$written" "$(stat written)"
+	no_more_badly
+	# 0.1 s after the first one, and each time twice as long.
+	n=$(wc -l <"$work/serve.out")
+	check "it accepts and closes ($how): and ever less often" [ "$n" -le $((8 + $(counter server.seconds) / 10)) ]
+	harms_nobody "it accepts and closes ($how)"
+done
+check "what it may not have read is unsure" [ "$(stat unsure)" -gt 0 ]
+check "that is logged" file_has "$work/log" "rule bad: $bad: the connection broke: [0-9]* lines"
+is "its state: not connected" 0 "$(stat connected)"
+check "its state: since when" [ "$(stat since)" -ge 0 ]
+check "its state: what went wrong last" wait_until error_is "the other side (reset|ended) the connection|Connection refused"
+
 # ---- It comes back -------------------------------------------------------------------------
 
 serve()
@@ -131,7 +177,7 @@ has_the_last()
 {
 	[ "$(tail -n 1 "$work/bad.out")" = "$nlines" ]
 }
-# The connection that was reset had taken some more: nobody can tell.
+# The connection that was reset had taken some more, which are unsure.
 is_back()
 {
 	publish 1
@@ -185,9 +231,10 @@ harms_nobody "it accepts at last"
 
 # ---- In the end ----------------------------------------------------------------------------
 
-# What it was sent and did not read is lost, and nobody can tell; the rest is accounted for.
-nlost=$((nlines - $(rule_stat bad "$bad" dropped) - $(rule_stat bad "$bad" written)))
-is "every line was sent or dropped" 0 "$nlost"
+# What it was sent and may not have read is unsure; the rest is accounted for.
+nlost=$((nlines - $(stat dropped) - $(stat unsure) - $(stat written)))
+is "every line was written, unsure or dropped" 0 "$nlost"
+is "its state: connected" 1 "$(stat connected)"
 seq 1 "$nlines" >"$work/expected"
 stop_daemon
 same "another TCP target has got every line, in order" "$work/expected" "$work/good.out"

@@ -27,7 +27,7 @@ cat >"$work/table" <<'END'
 2.4 session
 2.3 output
 2.25 stream
-2.2 batch packet requests
+2.2 batch packet requests unacked
 2.15 replay subscriptions_list
 2.1 clients history peers protocol rules sink subscriptions
 2.08 ring route
@@ -40,8 +40,9 @@ cat >"$work/table" <<'END'
 0.2 conf_check supervision
 0.1 activation conf_rule heartbeat notify
 0.05 log
-0.0 address alike budget conf_text hash http_host http_limits lines memory mhd monotonic rate regex
-0.0 standstill status_page subject system_log timestamp units unread usage utf8
+0.0 address alike budget conf_text hash http_host http_limits lines memory mhd monotonic
+0.0 peer_tcp rate regex standstill status_page subject system_log timestamp units unread usage
+0.0 utf8
 END
 # <amy.h> is layer 1, config.h below all.
 

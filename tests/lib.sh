@@ -468,12 +468,12 @@ nothing_waits()
 	[ "$(rule_stat "$1" "$2" queued)" = 0 ]
 }
 
-# balances RULE TARGET: put = written + queued + dropped
+# balances RULE TARGET: put = written + unsure + queued + dropped
 balances()
 {
 	echo "STATS rule.$1." | command_lines | awk -v name="rule.$1.$2." '
 		$2 == name "put" { put = $3; found = 1 }
-		$2 == name "written" || $2 == name "queued" || $2 == name "dropped" { sum += $3 }
+		$2 == name "written" || $2 == name "unsure" || $2 == name "queued" || $2 == name "dropped" { sum += $3 }
 		END { print put, sum; exit !found || put != sum }'
 }
 

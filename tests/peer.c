@@ -833,6 +833,77 @@ run_reserve(const struct options *options)
 	die("no port is free");
 }
 
+/* ---- serve ------------------------------------------------------------------------ */
+
+/* At once, perhaps before anything has come. */
+static void
+serve_close(int fd)
+{
+	(void)fd;
+}
+
+/* Something has come, and is not read: closing resets the connection. */
+static void
+serve_unread(int fd)
+{
+	char byte;
+
+	if (recv(fd, &byte, 1, MSG_PEEK) == -1)
+		die("recv: %s", strerror(errno));
+}
+
+/* Say no more, and read all there is. */
+static void
+serve_half_closed(int fd)
+{
+	char buffer[BUFFER_BYTES];
+	ssize_t n;
+
+	if (shutdown(fd, SHUT_WR) == -1)
+		die("shutdown: %s", strerror(errno));
+	while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0)
+		fwrite(buffer, 1, (size_t)n, stdout);
+}
+
+static const struct {
+	const char *how;
+	void (*serve)(int fd);
+} servers[] = {
+	{ "close", serve_close },
+	{ "unread", serve_unread },
+	{ "half-closed", serve_half_closed },
+};
+
+/* Take one connection after the other, until it is ended. */
+static int
+run_serve(const struct options *options)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+	size_t s = 0;
+
+	while (s < sizeof servers / sizeof servers[0] &&
+	       strcmp(servers[s].how, options->how) != 0)
+		s++;
+	if (s == sizeof servers / sizeof servers[0])
+		die("--how %s: no such way", options->how);
+	if (options->naddress != 2 ||
+	    inet_pton(AF_INET, options->address[0], &address.sin_addr) != 1)
+		die("serve wants an IPv4 address and a port");
+	address.sin_port = htons((uint16_t)atoi(options->address[1]));
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+	if (bind(listener, (struct sockaddr *)&address, sizeof address) == -1 ||
+	    listen(listener, 64) == -1)
+		die("%s:%s: %s", options->address[0], options->address[1], strerror(errno));
+	while ((fd = accept(listener, NULL, NULL)) != -1) {
+		servers[s].serve(fd);
+		close(fd);
+		puts("closed");
+		fflush(stdout);
+	}
+	die("accept: %s", strerror(errno));
+}
+
 /* ---- trickle ---------------------------------------------------------------------- */
 
 /* Print what comes, until the daemon closes it. False: it did. */
@@ -941,6 +1012,7 @@ static const struct {
 	{ "storm", run_storm },
 	{ "trickle", run_trickle },
 	{ "reserve", run_reserve },
+	{ "serve", run_serve },
 	{ "freeze", run_freeze },
 	{ "manager", run_manager },
 };
@@ -977,6 +1049,9 @@ static const char help[] =
     "             \"ready\" before and \"frozen\" then; let it go on when stdin ends\n"
     "manager      take datagrams at PATH, whose queue is full until stdin ends; say \"full\"\n"
     "             before, and print what others sent then\n"
+    "serve        listen at an IPv4 address, and end one connection after the other:\n"
+    "  --how close (at once) | unread (when something has come) | half-closed (say no more,\n"
+    "        and print what comes); \"closed\" is printed after each\n"
     "reserve      print a port of 127.0.0.1 that nobody else is given, until stdin ends\n"
     "\n"
     "Each command that connects takes --from ADDRESS, of this machine.\n";

@@ -30,7 +30,7 @@
 /* Of a stored line, besides the publication: its entry, and its subject. */
 #define STORED_BYTES 400
 
-/* Of a target of a rule: its queue apart, what is just being written. */
+/* Of a target of a rule: its queues apart, what is just being written. */
 #define TARGET_BYTES (UINT64_C(256) << 10)
 
 static uint64_t
@@ -125,6 +125,15 @@ most_stored(const struct conf *conf)
 	return sum;
 }
 
+/* Of a connection, as much again may be sent and not acknowledged. */
+static uint64_t
+most_of_target(const struct conf_rule *rule, const struct conf_target *target, uint64_t line)
+{
+	uint64_t queue = larger(rule->queue, line);
+
+	return (target->kind == CONF_TARGET_TCP ? 2 * queue : queue) + TARGET_BYTES;
+}
+
 static uint64_t
 most_of_rules(const struct conf *conf, uint64_t line)
 {
@@ -135,7 +144,7 @@ most_of_rules(const struct conf *conf, uint64_t line)
 
 		for (size_t t = 0; t < rule->ntargets; t++)
 			if (rule->targets[t].kind != CONF_TARGET_SUBJECT)
-				sum = add(sum, larger(rule->queue, line) + TARGET_BYTES);
+				sum = add(sum, most_of_target(rule, &rule->targets[t], line));
 	}
 	return sum;
 }

@@ -61,7 +61,7 @@ turn_registration(struct handler_thread *thread, const struct record *record)
 	if (session != NULL)
 		client_turn(&thread->handler, session, record->events);
 	else
-		upstreams_ready(&thread->upstreams, record->u.id, record->events);
+		upstreams_ready(&thread->upstreams, record->u.id);
 }
 
 static void

@@ -49,6 +49,7 @@ libamyd_a_SOURCES = \
 	%D%/notify.c %D%/notify.h \
 	%D%/output.c %D%/output.h \
 	%D%/packet.c %D%/packet.h \
+	%D%/peer_tcp.c %D%/peer_tcp.h \
 	%D%/peers.c %D%/peers.h \
 	%D%/poll_thread.c %D%/poll_thread.h \
 	%D%/protocol.c %D%/protocol.h \
@@ -90,6 +91,7 @@ libamyd_a_SOURCES = \
 	%D%/timestamp.c %D%/timestamp.h \
 	%D%/trie.c %D%/trie.h \
 	%D%/units.c %D%/units.h \
+	%D%/unacked.c %D%/unacked.h \
 	%D%/unread.c %D%/unread.h \
 	%D%/upstream.c %D%/upstream.h \
 	%D%/upstreams.c %D%/upstreams.h \

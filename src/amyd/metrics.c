@@ -306,21 +306,54 @@ labels_of_target(const void *row)
 	return LABELS("rule", target->rule, "target", target->target);
 }
 
+/* The last error of each target that had one. */
+static void
+write_target_errors(FILE *file, const struct status *status)
+{
+	static const char name[] = "amyd_rule_last_error";
+	bool has_head = false;
+
+	for (size_t i = 0; i < status->ntargets; i++) {
+		const struct status_target *target = &status->targets[i];
+
+		if (target->usage.error[0] == '\0')
+			continue;
+		if (!has_head)
+			head(file, name, "gauge", "1, with what went wrong last at a target.");
+		has_head = true;
+		sample(file, name,
+		       LABELS("rule", target->rule, "target", target->target, "error",
+		              target->usage.error),
+		       1);
+	}
+}
+
 static void
 write_targets(FILE *file, const struct status *status)
 {
 	static const struct column columns[] = {
 		{ "amyd_rule_put_total", "counter", "Lines that went to a target of a rule.",
 		  offsetof(struct status_target, usage.nput) },
-		{ "amyd_rule_written_total", "counter", "Lines that were written there.",
+		{ "amyd_rule_written_total", "counter",
+		  "Lines that were written there, acknowledged by the peer if it is another machine.",
 		  offsetof(struct status_target, usage.nwritten) },
+		{ "amyd_rule_unsure_total", "counter",
+		  "Lines that a peer acknowledged and perhaps did not read: its connection broke.",
+		  offsetof(struct status_target, usage.nunsure) },
 		{ "amyd_rule_dropped_total", "counter", "Lines that were dropped there.",
 		  offsetof(struct status_target, usage.ndropped) },
-		{ "amyd_rule_queued", "gauge", "Lines that wait to be written there.",
+		{ "amyd_rule_queued", "gauge",
+		  "Lines that wait to be written there, or to be acknowledged.",
 		  offsetof(struct status_target, usage.nqueued) },
+		{ "amyd_rule_connected", "gauge",
+		  "1 if the target is open or connected, 0 if it is not.",
+		  offsetof(struct status_target, is_up) },
+		{ "amyd_rule_state_seconds", "gauge", "How long it has been so.",
+		  offsetof(struct status_target, since_s) },
 	};
 
 	write_grid(file, GRID(columns, status->targets, status->ntargets, labels_of_target));
+	write_target_errors(file, status);
 }
 
 static struct labels

@@ -341,6 +341,24 @@ stat_row(struct report *report, struct amy_line_writer *writer, uint64_t value,
 		row(report, writer, "* %s %" PRIu64, name, value);
 }
 
+static void text_row(struct report *report, struct amy_line_writer *writer, const char *text,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* One whose value is a text; none if that is empty. */
+static void
+text_row(struct report *report, struct amy_line_writer *writer, const char *text,
+         const char *format, ...)
+{
+	char name[MAX_ROW / 2];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(name, sizeof name, format, arguments);
+	va_end(arguments);
+	if (*text != '\0' && strncmp(name, report->subject, report->nsubject) == 0)
+		row(report, writer, "* %s %s", name, text);
+}
+
 static void
 rows_of_counters(struct report *report, struct amy_line_writer *writer)
 {
@@ -398,12 +416,19 @@ rows_of_sink(struct report *report, struct amy_line_writer *writer, const struct
 {
 	const char *rule = sink_rule(sink)->name, *target = sink_target(sink)->text;
 	struct sink_usage usage;
+	int64_t age_ms;
 
 	sink_usage((struct sink *)sink, &usage);
+	age_ms = view_now_ms(report->view) - usage.since_ms;
 	stat_row(report, writer, usage.nput, "rule.%s.%s.put", rule, target);
 	stat_row(report, writer, usage.nwritten, "rule.%s.%s.written", rule, target);
+	stat_row(report, writer, usage.nunsure, "rule.%s.%s.unsure", rule, target);
 	stat_row(report, writer, usage.nqueued, "rule.%s.%s.queued", rule, target);
 	stat_row(report, writer, usage.ndropped, "rule.%s.%s.dropped", rule, target);
+	stat_row(report, writer, usage.is_up, "rule.%s.%s.connected", rule, target);
+	stat_row(report, writer, age_ms < 0 ? 0 : (uint64_t)age_ms / 1000, "rule.%s.%s.since",
+	         rule, target);
+	text_row(report, writer, usage.error, "rule.%s.%s.error", rule, target);
 }
 
 /* False: there is no such rule. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "log.h"
 #include "monotonic.h"
@@ -30,10 +32,13 @@ struct sink {
 	size_t limit; /* bytes that may wait */
 	struct node_list waiting;
 	size_t nbytes;
-	uint64_t nput, nwritten, ndropped;
+	uint64_t nput, nwritten, nunsure, ndropped;
 	bool reader_waits; /* it was told that there is nothing */
 	uint64_t unsaid;   /* lines dropped since that was last said */
 	int64_t say_not_before_ms;
+	bool is_up;
+	int64_t since_ms;
+	char error[SINK_MAX_ERROR];
 };
 
 struct sink *
@@ -54,6 +59,7 @@ sink_create(const struct conf_rule *rule, const struct conf_target *target, sink
 	STAILQ_INIT(&sink->waiting);
 	sink->reader_waits = true;
 	sink->say_not_before_ms = INT64_MIN;
+	sink->since_ms = monotonic_now_ms();
 	return sink;
 }
 
@@ -77,6 +83,13 @@ say_dropped(const struct sink *sink, uint64_t n)
 	            sink->rule->name, sink->target->text, n);
 }
 
+/* The lock is held, or nobody else has it. */
+static uint64_t
+count_queued(const struct sink *sink)
+{
+	return sink->nput - sink->nwritten - sink->nunsure - sink->ndropped;
+}
+
 void
 sink_destroy(struct sink *sink)
 {
@@ -84,7 +97,7 @@ sink_destroy(struct sink *sink)
 
 	if (sink == NULL)
 		return;
-	unsaid = sink->unsaid + (sink->nput - sink->nwritten - sink->ndropped);
+	unsaid = sink->unsaid + count_queued(sink);
 	if (unsaid > 0)
 		say_dropped(sink, unsaid);
 	free_nodes(&sink->waiting);
@@ -117,6 +130,17 @@ sink_set_limit(struct sink *sink, size_t limit)
 	pthread_mutex_lock(&sink->lock);
 	sink->limit = limit;
 	pthread_mutex_unlock(&sink->lock);
+}
+
+size_t
+sink_limit(struct sink *sink)
+{
+	size_t limit;
+
+	pthread_mutex_lock(&sink->lock);
+	limit = sink->limit;
+	pthread_mutex_unlock(&sink->lock);
+	return limit;
 }
 
 static size_t
@@ -247,14 +271,39 @@ sink_lost(struct sink *sink, uint64_t n)
 }
 
 void
+sink_doubt(struct sink *sink, uint64_t n)
+{
+	pthread_mutex_lock(&sink->lock);
+	sink->nwritten -= n;
+	sink->nunsure += n;
+	pthread_mutex_unlock(&sink->lock);
+}
+
+void
+sink_set_state(struct sink *sink, bool is_up, const char *error)
+{
+	pthread_mutex_lock(&sink->lock);
+	if (is_up != sink->is_up)
+		sink->since_ms = monotonic_now_ms();
+	sink->is_up = is_up;
+	if (error != NULL)
+		snprintf(sink->error, sizeof sink->error, "%s", error);
+	pthread_mutex_unlock(&sink->lock);
+}
+
+void
 sink_usage(struct sink *sink, struct sink_usage *usage)
 {
 	pthread_mutex_lock(&sink->lock);
 	usage->nput = sink->nput;
 	usage->nwritten = sink->nwritten;
 	usage->ndropped = sink->ndropped;
-	usage->nqueued = sink->nput - sink->nwritten - sink->ndropped;
+	usage->nunsure = sink->nunsure;
+	usage->nqueued = count_queued(sink);
 	usage->nbytes = sink->nbytes;
+	usage->is_up = sink->is_up;
+	usage->since_ms = sink->since_ms;
+	memcpy(usage->error, sink->error, sizeof usage->error);
 	pthread_mutex_unlock(&sink->lock);
 }
 
@@ -339,12 +388,6 @@ sink_batch_wrote(struct sink_batch *batch, struct sink *sink, size_t nbytes)
 	if (n > 0)
 		sink_wrote(sink, n);
 	return n;
-}
-
-void
-sink_batch_rewind(struct sink_batch *batch)
-{
-	batch->gone = 0;
 }
 
 void

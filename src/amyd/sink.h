@@ -19,16 +19,23 @@
 
 struct sink;
 
+#define SINK_MAX_ERROR 80 /* with its NUL */
+
 /* Tell the reader that there is something: called with no lock held, by whoever puts. */
 typedef void sink_wake_fn(struct sink *sink);
 
 /*
- * What waits, and what became of the rest: nput == nwritten + ndropped + nqueued, always.
- * A line that was taken, and of which nothing was said since, is among nqueued.
+ * What waits, and what became of the rest: nput == nwritten + nunsure + ndropped + nqueued,
+ * always. A line that was taken, and of which nothing was said since, is among nqueued: it is
+ * being written, or sent and not acknowledged.
  */
 struct sink_usage {
-	uint64_t nput, nwritten, ndropped, nqueued;
+	uint64_t nput, nwritten, nunsure, ndropped, nqueued;
 	size_t nbytes; /* of memory, of the lines that were not taken */
+
+	bool is_up;       /* the file is open, the connection is made */
+	int64_t since_ms; /* when that changed last; by the monotonic clock */
+	char error[SINK_MAX_ERROR]; /* what went wrong last; "": nothing did */
 };
 
 /*
@@ -45,6 +52,8 @@ void sink_destroy(struct sink *sink);
 
 /* Bytes that may wait, from now on; what is over it goes when the next line comes. */
 void sink_set_limit(struct sink *sink, size_t limit);
+
+size_t sink_limit(struct sink *sink);
 
 const struct conf_rule *sink_rule(const struct sink *sink);
 const struct conf_target *sink_target(const struct sink *sink);
@@ -64,6 +73,12 @@ struct publication *sink_take(struct sink *sink);
 /* A line that was taken is where it was to go; or it is not, and is counted as dropped. */
 void sink_wrote(struct sink *sink, uint64_t n);
 void sink_lost(struct sink *sink, uint64_t n);
+
+/* So many of the lines that count as written may not have been read there. */
+void sink_doubt(struct sink *sink, uint64_t n);
+
+/* Whether the target can be written to now. error: what went wrong; NULL: nothing new did. */
+void sink_set_state(struct sink *sink, bool is_up, const char *error);
 
 /* Any thread. */
 void sink_usage(struct sink *sink, struct sink_usage *usage);
@@ -93,9 +108,6 @@ int sink_batch_pieces(const struct sink_batch *batch, struct iovec pieces[SINK_B
 
 /* So many bytes were written. Returns how many lines came to their end by that. */
 unsigned sink_batch_wrote(struct sink_batch *batch, struct sink *sink, size_t nbytes);
-
-/* Where they were written to is gone: what is left is written again from its beginning. */
-void sink_batch_rewind(struct sink_batch *batch);
 
 /* The first line is lost; or all are of which nothing was written yet. */
 void sink_batch_lose_first(struct sink_batch *batch, struct sink *sink);

@@ -48,6 +48,7 @@ struct sink_thread {
 	ino_t inode;
 	bool is_torn; /* the last line of that file lacks its end, and will not get it */
 	struct sink_batch batch;
+	bool is_up; /* as the sink says */
 	int error; /* what it failed of the last time; 0: it did not */
 	int64_t retry_at_ms;
 	uint64_t nlost; /* lines since it began to fail */
@@ -94,8 +95,16 @@ remedy(const struct sink_thread *thread, int error)
 }
 
 static void
+set_up(struct sink_thread *thread, bool is_up, const char *error)
+{
+	thread->is_up = is_up;
+	sink_set_state(thread->sink, is_up, error);
+}
+
+static void
 complain(struct sink_thread *thread, int error)
 {
+	set_up(thread, false, strerror(error));
 	if (error != thread->error)
 		log_error("%s: %s: its lines are dropped: %s", thread->label, strerror(error),
 		          remedy(thread, error));
@@ -106,6 +115,8 @@ complain(struct sink_thread *thread, int error)
 static void
 note_success(struct sink_thread *thread)
 {
+	if (!thread->is_up)
+		set_up(thread, true, NULL);
 	if (thread->error == 0)
 		return;
 	log_info("%s: is written again; %" PRIu64 " lines were dropped", thread->label,
@@ -129,9 +140,11 @@ static void
 close_file(struct sink_thread *thread)
 {
 	give_up_torn_line(thread);
-	if (thread->fd != -1)
-		close(thread->fd);
+	if (thread->fd == -1)
+		return;
+	close(thread->fd);
 	thread->fd = -1;
+	set_up(thread, false, NULL);
 }
 
 /* A torn line is of importance only if what follows goes to the same file. */
@@ -163,6 +176,7 @@ open_file(struct sink_thread *thread, int flags)
 	if (flags != 0)
 		fcntl(thread->fd, F_SETFL, O_APPEND);
 	note_identity(thread);
+	set_up(thread, true, NULL);
 	return true;
 }
 

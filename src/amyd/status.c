@@ -151,6 +151,7 @@ find_target(struct status *status, const char *rule, const char *text)
 	status->ntargets++;
 	target->rule = keep(status, rule);
 	target->target = keep(status, text);
+	target->is_up = true;
 	return target;
 }
 
@@ -160,8 +161,15 @@ collect_target(struct status *status, struct sink *sink)
 	struct status_target *target =
 	    find_target(status, sink_rule(sink)->name, sink_target(sink)->text);
 	struct sink_usage usage;
+	int64_t age_ms;
 
 	sink_usage(sink, &usage);
+	age_ms = monotonic_now_ms() - usage.since_ms;
+	target->is_up = target->is_up && usage.is_up;
+	target->since_s = age_ms < 0 ? 0 : (uint64_t)age_ms / 1000;
+	if (usage.error[0] != '\0')
+		memcpy(target->usage.error, usage.error, sizeof usage.error);
+	target->usage.nunsure += usage.nunsure;
 	target->usage.nput += usage.nput;
 	target->usage.nwritten += usage.nwritten;
 	target->usage.ndropped += usage.ndropped;

@@ -34,6 +34,7 @@ struct status_listener {
 struct status_target {
 	const char *rule, *target;
 	struct sink_usage usage;
+	uint64_t is_up, since_s; /* seconds in that state */
 };
 
 struct status_section {

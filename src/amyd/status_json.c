@@ -83,6 +83,13 @@ fraction(struct json *json, const char *text, double value)
 }
 
 static void
+truth(struct json *json, const char *text, bool value)
+{
+	name(json, text);
+	fputs(value ? "true" : "false", json->file);
+}
+
+static void
 string(struct json *json, const char *text, const char *value)
 {
 	name(json, text);
@@ -173,8 +180,12 @@ put_targets(struct json *json, const struct status *status)
 		string(json, "target", target->target);
 		number(json, "put", target->usage.nput);
 		number(json, "written", target->usage.nwritten);
+		number(json, "unsure", target->usage.nunsure);
 		number(json, "queued", target->usage.nqueued);
 		number(json, "dropped", target->usage.ndropped);
+		truth(json, "connected", target->is_up);
+		number(json, "since_seconds", target->since_s);
+		string(json, "error", target->usage.error);
 		end(json, '}');
 	}
 	end(json, ']');

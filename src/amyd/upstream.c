@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +9,20 @@
 
 #include "log.h"
 #include "monotonic.h"
+#include "peer_tcp.h"
+#include "unacked.h"
 #include "upstream.h"
 
 #define CONNECT_TIMEOUT_MS 10000
-#define SEND_TIMEOUT_MS 60000 /* as long as bytes wait and none can be sent */
+#define SEND_TIMEOUT_MS 60000 /* as long as bytes wait and none is sent or acknowledged */
+#define LIVED_MS 2000         /* a connection that has lived for so long is a good one */
+#define END_TIMEOUT_MS 2000   /* for acknowledgements, once the peer has ended its side */
 #define MIN_DELAY_MS 100
 #define MAX_DELAY_MS 30000
+
+/* How soon it is looked whether what was sent is acknowledged; doubled each time. */
+#define MIN_LOOK_MS 10
+#define MAX_LOOK_MS 1000
 
 /* In one turn; what is left waits until everybody else had a turn. */
 #define TURN_BATCHES 16
@@ -24,7 +32,8 @@ enum upstream_state {
 	UPSTREAM_IDLE,       /* not started, or stopped */
 	UPSTREAM_RESOLVING,  /* its name is looked up */
 	UPSTREAM_CONNECTING, /* timer: as long as it may take */
-	UPSTREAM_UP,         /* timer: as long as nothing may be sent */
+	UPSTREAM_UP,         /* timer: see next_look_ms() */
+	UPSTREAM_ENDING,     /* the peer has ended its side; timer: the same */
 	UPSTREAM_WAITING,    /* timer: it is tried again */
 };
 
@@ -53,9 +62,14 @@ struct upstream {
 	bool has_registration; /* it is ours, not the kernel's */
 	unsigned armed;        /* the interest it was armed with last */
 	int error;             /* why the connection is to be closed; 0: it is not */
-	bool is_full;          /* its socket was, the last time */
-	bool has_taken;        /* this connection took a line, or more */
-	struct sink_batch batch;
+	struct unacked unacked;
+	struct peer_reading reading;
+	int64_t up_ms;       /* when the connection was made */
+	int64_t ended_ms;    /* ENDING: when the peer ended it */
+	int64_t progress_ms; /* when bytes were sent or acknowledged last */
+	int64_t look_ms;     /* when it is looked for acknowledgements; 0: none is missing */
+	int look_delay_ms;   /* and how long after that again */
+	bool is_on_trial;    /* the connection before did not live */
 
 	int delay_ms;           /* before the next attempt; 0: the last one went well */
 	bool is_out;            /* that it fails has been logged */
@@ -102,10 +116,20 @@ cancel_timer(struct upstream *upstream)
 
 /* ---- What is said ----------------------------------------------------------------- */
 
+/* The peer has ended its side in order: no errno says that. */
+#define PEER_HAS_ENDED (-1)
+
 static const char *
 explain(int error)
 {
-	return error == ECONNRESET ? "the other side ended the connection" : strerror(error);
+	switch (error) {
+	case PEER_HAS_ENDED:
+	case EPIPE:
+		return "the other side ended the connection";
+	case ECONNRESET:
+		return "the other side reset the connection";
+	}
+	return strerror(error);
 }
 
 static const char *
@@ -134,6 +158,16 @@ say_out(struct upstream *upstream, const char *why, const char *what_to_do)
 	if (!upstream->is_out)
 		upstream->is_said_connected = false;
 	upstream->is_out = true;
+	sink_set_state(upstream->sink, false, why);
+}
+
+static void
+say_unsure(const struct upstream *upstream, uint64_t n)
+{
+	log_warning("rule %s: %s: the connection broke: %" PRIu64
+	            " lines that were sent may not have been read: see why the other side ends "
+	            "connections",
+	            upstream->rule->name, upstream->target->text, n);
 }
 
 static void
@@ -146,14 +180,7 @@ say_connected(struct upstream *upstream)
 		         upstream->target->text,
 		         address_format(&upstream->addresses[upstream->next - 1], text));
 	upstream->is_said_connected = true;
-}
-
-/* It does what it is there for: the next failure is another one. */
-static void
-note_success(struct upstream *upstream)
-{
-	upstream->is_out = false;
-	upstream->delay_ms = 0;
+	sink_set_state(upstream->sink, true, NULL);
 }
 
 /* ---- One connection --------------------------------------------------------------- */
@@ -197,9 +224,44 @@ close_connection(struct upstream *upstream)
 	upstream->id = 0;
 	upstream->has_registration = false;
 	upstream->error = 0;
-	upstream->is_full = false;
-	upstream->has_taken = false;
-	sink_batch_rewind(&upstream->batch);
+	upstream->look_ms = 0;
+	unacked_rewind(&upstream->unacked);
+}
+
+/* ---- What the peer has acknowledged ----------------------------------------------- */
+
+/* Let go of what is acknowledged by now. */
+static void
+look_for_acknowledgements(struct upstream *upstream)
+{
+	size_t before = upstream->unacked.bytes_sent, nlines;
+	struct peer_tcp peer;
+
+	if (!peer_tcp_look(upstream->fd, &peer))
+		return;
+	if (peer.is_dead && upstream->error == 0)
+		upstream->error = ECONNRESET;
+	nlines = unacked_acknowledge(&upstream->unacked, upstream->sink, peer.unacked);
+	if (upstream->unacked.bytes_sent < before) {
+		upstream->progress_ms = monotonic_now_ms();
+		upstream->look_delay_ms = MIN_LOOK_MS;
+	}
+	peer_reading_note(&upstream->reading, before - upstream->unacked.bytes_sent, nlines,
+	                  peer.window);
+	if (upstream->unacked.bytes_sent == 0)
+		upstream->look_ms = 0;
+}
+
+/* It has broken: of what is acknowledged, some may not have been read. */
+static void
+doubt(struct upstream *upstream)
+{
+	uint64_t n = peer_reading_unsure(&upstream->reading);
+
+	if (n == 0)
+		return;
+	sink_doubt(upstream->sink, n);
+	say_unsure(upstream, n);
 }
 
 /* ---- From one state to the next --------------------------------------------------- */
@@ -265,24 +327,85 @@ take_answer(struct upstream *upstream)
 		connect_first(upstream, n);
 }
 
+/* Until it ended, if it did. */
+static bool
+has_lived(const struct upstream *upstream)
+{
+	int64_t end_ms = upstream->state == UPSTREAM_ENDING ? upstream->ended_ms
+	                                                    : monotonic_now_ms();
+
+	return end_ms - upstream->up_ms >= LIVED_MS;
+}
+
 /* upstream->error says why. */
 static void
 end_connection(struct upstream *upstream)
 {
-	bool was_up = upstream->state == UPSTREAM_UP;
-	bool has_taken = upstream->has_taken;
+	bool was_up = upstream->state == UPSTREAM_UP || upstream->state == UPSTREAM_ENDING;
 	int error = upstream->error;
 
+	if (was_up) {
+		look_for_acknowledgements(upstream);
+		upstream->is_on_trial = !has_lived(upstream);
+	}
+	if (was_up && error != PEER_HAS_ENDED)
+		doubt(upstream);
 	close_connection(upstream);
-	if (!was_up)
+	if (!was_up) {
 		connect_next(upstream, error);
-	else if (has_taken)
-		begin(upstream);
-	else
+	} else if (upstream->is_on_trial) {
 		wait_and_retry(upstream, explain(error), remedy(error));
+	} else {
+		sink_set_state(upstream->sink, false, explain(error));
+		begin(upstream);
+	}
 }
 
 /* ---- Sending and receiving -------------------------------------------------------- */
+
+/* The peer says no more, and so will read no more: what it acknowledges yet is waited for. */
+static void
+begin_ending(struct upstream *upstream)
+{
+	look_for_acknowledgements(upstream);
+	peer_reading_note_all(&upstream->reading);
+	upstream->state = UPSTREAM_ENDING;
+	upstream->ended_ms = monotonic_now_ms();
+	if (upstream->error == 0 && upstream->unacked.bytes_sent == 0)
+		upstream->error = PEER_HAS_ENDED;
+}
+
+/* What it says is of no interest, but that it ends is. */
+static void
+drop_input(struct upstream *upstream)
+{
+	char buffer[4096];
+	ssize_t n = 1;
+
+	for (int i = 0; i < TURN_READS && n > 0; i++)
+		n = recv(upstream->fd, buffer, sizeof buffer, 0);
+	if (n == 0 && upstream->state == UPSTREAM_UP)
+		begin_ending(upstream);
+	else if (n == -1 && errno != EAGAIN && errno != EINTR)
+		upstream->error = errno;
+}
+
+/* How many lines may be sent at once. On trial it is one, as long as the connection is young. */
+static size_t
+max_lines(const struct upstream *upstream)
+{
+	bool has_sent = upstream->reading.acked_lines > 0 || upstream->unacked.nsent > 0;
+
+	if (!upstream->is_on_trial)
+		return SINK_BATCH_LINES;
+	return has_sent ? 0 : 1;
+}
+
+static bool
+has_to_send(const struct upstream *upstream)
+{
+	return unacked_has_unsent(&upstream->unacked) && max_lines(upstream) > 0;
+}
 
 /* False: no more can be sent now; or never, and upstream->error says why. */
 static bool
@@ -292,58 +415,76 @@ send_some(struct upstream *upstream)
 	struct msghdr message = { .msg_iov = pieces };
 	ssize_t n;
 
-	message.msg_iovlen = (size_t)sink_batch_pieces(&upstream->batch, pieces);
+	message.msg_iovlen =
+	    (size_t)unacked_pieces(&upstream->unacked, pieces, max_lines(upstream));
 	do
 		n = sendmsg(upstream->fd, &message, MSG_NOSIGNAL);
 	while (n == -1 && errno == EINTR);
-	upstream->is_full = n == -1;
 	if (n == -1) {
 		if (errno != EAGAIN)
 			upstream->error = errno;
 		return false;
 	}
-	if (sink_batch_wrote(&upstream->batch, upstream->sink, (size_t)n) > 0) {
-		upstream->has_taken = true;
-		note_success(upstream);
-	}
+	unacked_sent(&upstream->unacked, (size_t)n);
+	upstream->progress_ms = monotonic_now_ms();
 	return true;
 }
 
+/* When it is to be looked after, whatever happens. */
+static int64_t
+next_look_ms(struct upstream *upstream, int64_t now_ms)
+{
+	int64_t at_ms;
+
+	if (upstream->unacked.bytes_sent == 0)
+		upstream->progress_ms = now_ms;
+	else if (upstream->look_ms == 0) {
+		upstream->look_delay_ms = MIN_LOOK_MS;
+		upstream->look_ms = now_ms + MIN_LOOK_MS;
+	}
+	at_ms = upstream->progress_ms + SEND_TIMEOUT_MS;
+	if (upstream->look_ms != 0 && upstream->look_ms < at_ms)
+		at_ms = upstream->look_ms;
+	if (upstream->state == UPSTREAM_UP && !has_lived(upstream) &&
+	    upstream->up_ms + LIVED_MS < at_ms)
+		at_ms = upstream->up_ms + LIVED_MS;
+	return at_ms;
+}
+
+/* Once it has lived, the next failure is another one. */
+static void
+note_life(struct upstream *upstream)
+{
+	if (!has_lived(upstream))
+		return;
+	upstream->is_on_trial = false;
+	upstream->is_out = false;
+	upstream->delay_ms = 0;
+}
+
 /*
- * Afterwards the socket was full, or the sink empty; or the turn is over, and there is a
- * batch for which the socket is waited for, though it can be written at once.
+ * Afterwards the socket was full, or the sink empty, or too much is not acknowledged; or the turn
+ * is over, and there are lines for which the socket is waited for, though it can be written at
+ * once. That the peer has ended the connection is seen before anything is sent.
  */
 static void
 send_lines(struct upstream *upstream)
 {
-	bool has_sent = false;
+	size_t max_memory = sink_limit(upstream->sink);
 
+	note_life(upstream);
+	drop_input(upstream);
+	if (upstream->unacked.bytes_sent > 0)
+		look_for_acknowledgements(upstream);
 	for (int i = 0; i < TURN_BATCHES && upstream->error == 0; i++) {
-		if (!sink_batch_fill(&upstream->batch, upstream->sink) || !send_some(upstream))
+		unacked_fill(&upstream->unacked, upstream->sink, max_memory);
+		if (upstream->state != UPSTREAM_UP || !has_to_send(upstream) ||
+		    !send_some(upstream))
 			break;
-		has_sent = true;
 	}
-	sink_batch_fill(&upstream->batch, upstream->sink);
-	if (has_sent)
-		set_timer(upstream, SEND_TIMEOUT_MS);
-}
-
-/* What it says is of no interest, but that it ends is. */
-static void
-drop_input(struct upstream *upstream)
-{
-	char buffer[4096];
-	ssize_t n;
-
-	for (int i = 0; i < TURN_READS; i++) {
-		n = recv(upstream->fd, buffer, sizeof buffer, 0);
-		if (n == 0)
-			upstream->error = ECONNRESET;
-		else if (n == -1 && errno != EAGAIN && errno != EINTR)
-			upstream->error = errno;
-		if (n <= 0)
-			return;
-	}
+	unacked_fill(&upstream->unacked, upstream->sink, max_memory);
+	upstream->timer_ms = next_look_ms(upstream, monotonic_now_ms());
+	start_timer(upstream);
 }
 
 /*
@@ -360,6 +501,21 @@ is_connected_to_itself(int fd)
 	       address_is_equal(&here, &there);
 }
 
+/* Its first window is noted before anything is sent. */
+static void
+be_up(struct upstream *upstream)
+{
+	struct peer_tcp peer = { 0 };
+
+	upstream->state = UPSTREAM_UP;
+	upstream->up_ms = monotonic_now_ms();
+	upstream->reading = (struct peer_reading){ 0 };
+	if (peer_tcp_look(upstream->fd, &peer))
+		peer_reading_note(&upstream->reading, 0, 0, peer.window);
+	say_connected(upstream);
+	send_lines(upstream);
+}
+
 /* The socket can be written, or has an error. */
 static void
 finish_connecting(struct upstream *upstream)
@@ -372,12 +528,8 @@ finish_connecting(struct upstream *upstream)
 	if (error == 0 && is_connected_to_itself(upstream->fd))
 		error = ECONNREFUSED;
 	upstream->error = error;
-	if (error != 0)
-		return;
-	upstream->state = UPSTREAM_UP;
-	say_connected(upstream);
-	set_timer(upstream, SEND_TIMEOUT_MS);
-	send_lines(upstream);
+	if (error == 0)
+		be_up(upstream);
 }
 
 /* ---- The registration ------------------------------------------------------------- */
@@ -387,7 +539,7 @@ wanted_interest(const struct upstream *upstream)
 {
 	if (upstream->state == UPSTREAM_CONNECTING)
 		return AMY_WRITE;
-	return AMY_READ | (upstream->batch.n > 0 ? AMY_WRITE : 0);
+	return AMY_READ | (has_to_send(upstream) ? AMY_WRITE : 0);
 }
 
 /* False: its event is on its way to us. */
@@ -416,7 +568,8 @@ arm(struct upstream *upstream, unsigned interest)
 /*
  * After anything was done: close the connection if that is to be done, and give back its
  * registration, or that of the next one. The only place where either is done in running,
- * so that nothing is forgotten.
+ * so that nothing is forgotten. One that is ending is not armed: its end of input would be
+ * reported for ever; the timer looks after it.
  */
 static void
 settle(struct upstream *upstream)
@@ -425,8 +578,9 @@ settle(struct upstream *upstream)
 
 	while (upstream->fd != -1) {
 		interest = wanted_interest(upstream);
-		if (upstream->error == 0 && !upstream->has_registration &&
-		    upstream->armed == interest)
+		if (upstream->error == 0 &&
+		    (upstream->state == UPSTREAM_ENDING ||
+		     (!upstream->has_registration && upstream->armed == interest)))
 			return;
 		if (!own(upstream))
 			return;
@@ -438,17 +592,40 @@ settle(struct upstream *upstream)
 
 /* ---- What happens to it ----------------------------------------------------------- */
 
-/* It has been up for a while, without anything that waits to be sent, or it hangs. */
+/* Of a connection that is up, or ending. */
+static void
+look(struct upstream *upstream)
+{
+	int64_t now_ms = monotonic_now_ms();
+
+	if (upstream->look_ms != 0 && now_ms >= upstream->look_ms) {
+		if (upstream->look_delay_ms < MAX_LOOK_MS / 2)
+			upstream->look_delay_ms *= 2;
+		else
+			upstream->look_delay_ms = MAX_LOOK_MS;
+		upstream->look_ms = now_ms + upstream->look_delay_ms;
+	}
+	send_lines(upstream);
+}
+
+/* It has lived; or it hangs; or something may be acknowledged by now. */
 static void
 tick(struct upstream *upstream)
 {
-	if (upstream->is_full) {
+	look(upstream);
+	if (upstream->error == 0 && upstream->unacked.bytes_sent > 0 &&
+	    monotonic_now_ms() - upstream->progress_ms >= SEND_TIMEOUT_MS)
 		upstream->error = ETIMEDOUT;
-		return;
-	}
-	note_success(upstream);
-	set_timer(upstream, SEND_TIMEOUT_MS);
-	send_lines(upstream);
+}
+
+static void
+tick_ending(struct upstream *upstream)
+{
+	bool is_over = monotonic_now_ms() - upstream->ended_ms >= END_TIMEOUT_MS;
+
+	look(upstream);
+	if (upstream->error == 0 && (is_over || upstream->unacked.bytes_sent == 0))
+		upstream->error = PEER_HAS_ENDED;
 }
 
 static void
@@ -469,6 +646,9 @@ run_timer(struct timer *timer, void *context)
 	case UPSTREAM_UP:
 		tick(upstream);
 		break;
+	case UPSTREAM_ENDING:
+		tick_ending(upstream);
+		break;
 	case UPSTREAM_WAITING:
 		begin(upstream);
 		break;
@@ -477,7 +657,7 @@ run_timer(struct timer *timer, void *context)
 }
 
 void
-upstream_ready(struct upstream *upstream, unsigned events)
+upstream_ready(struct upstream *upstream)
 {
 	upstream->has_registration = true;
 	switch (upstream->state) {
@@ -489,10 +669,10 @@ upstream_ready(struct upstream *upstream, unsigned events)
 		finish_connecting(upstream);
 		break;
 	case UPSTREAM_UP:
-		if (events & (AMY_READ | AMY_HUP | AMY_ERROR))
-			drop_input(upstream);
-		if (upstream->error == 0)
-			send_lines(upstream);
+		send_lines(upstream);
+		break;
+	case UPSTREAM_ENDING:
+		tick_ending(upstream);
 		break;
 	}
 	settle(upstream);
@@ -508,6 +688,7 @@ upstream_kick(struct upstream *upstream)
 		take_answer(upstream);
 		break;
 	case UPSTREAM_CONNECTING:
+	case UPSTREAM_ENDING:
 	case UPSTREAM_WAITING:
 		break;
 	case UPSTREAM_UP:
@@ -555,7 +736,7 @@ upstream_destroy(struct upstream *upstream)
 {
 	if (upstream == NULL)
 		return;
-	sink_batch_fini(&upstream->batch);
+	unacked_fini(&upstream->unacked);
 	sink_destroy(upstream->sink);
 	free(upstream);
 }
@@ -600,7 +781,8 @@ upstream_is_busy(const struct upstream *upstream)
 	struct sink_usage usage;
 
 	sink_usage(upstream->sink, &usage);
-	return upstream->state == UPSTREAM_UP && usage.nqueued > 0;
+	return (upstream->state == UPSTREAM_UP || upstream->state == UPSTREAM_ENDING) &&
+	       usage.nqueued > 0;
 }
 
 /* What was sent to us is read first: closing a socket with something unread resets it. */
@@ -611,11 +793,12 @@ upstream_stop(struct upstream *upstream)
 		return true;
 	if (upstream->fd != -1 && !own(upstream))
 		return false;
-	upstream->state = UPSTREAM_IDLE;
 	cancel_timer(upstream);
-	if (upstream->fd == -1)
-		return true;
-	drop_input(upstream);
-	close_connection(upstream);
+	if (upstream->fd != -1) {
+		drop_input(upstream);
+		look_for_acknowledgements(upstream);
+		close_connection(upstream);
+	}
+	upstream->state = UPSTREAM_IDLE;
 	return true;
 }

@@ -4,9 +4,14 @@
  *
  * It belongs to one handler, whose registrar, pipe and timers it uses: its registration
  * fires like that of a client. When it cannot connect, or loses its connection, it tries
- * again: at once if the last one had taken a line, else after 100 ms, doubled each time up
- * to 30 s. Its lines wait meanwhile in its sink. A line of which only a part has gone when a
- * connection ends is sent again, whole, on the next one.
+ * again: at once if the last one had lived for two seconds, else after 100 ms, doubled each
+ * time up to 30 s. Its lines wait meanwhile in its sink.
+ *
+ * A line counts as written when the peer's kernel has acknowledged it. When a connection ends,
+ * what was not acknowledged is sent again on the next one, each line from its beginning: so it
+ * may arrive twice. If the connection was reset, what was acknowledged and perhaps not read
+ * counts as unsure. After a connection that did not live, the next one is sent one line only,
+ * until it has lived.
  */
 #ifndef UPSTREAM_H
 #define UPSTREAM_H
@@ -51,7 +56,7 @@ void upstream_start(struct upstream *upstream, struct amy_registrar *registrar,
 amy_id upstream_id(const struct upstream *upstream);
 
 /* That registration fired: it is ours. Afterwards it is armed again, or has ended. */
-void upstream_ready(struct upstream *upstream, unsigned events);
+void upstream_ready(struct upstream *upstream);
 
 /* There is something in its sink, or its name was resolved. */
 void upstream_kick(struct upstream *upstream);

@@ -48,13 +48,13 @@ upstreams_begin(struct upstreams *upstreams, int64_t now_ms, int64_t ms)
 }
 
 void
-upstreams_ready(struct upstreams *upstreams, amy_id id, unsigned events)
+upstreams_ready(struct upstreams *upstreams, amy_id id)
 {
 	for (size_t i = 0; i < count(upstreams); i++) {
 		struct upstream *upstream = own(upstreams, i);
 
 		if (upstream != NULL && upstream_id(upstream) == id)
-			upstream_ready(upstream, events);
+			upstream_ready(upstream);
 	}
 }
 

@@ -32,7 +32,7 @@ struct upstreams {
 void upstreams_begin(struct upstreams *upstreams, int64_t now_ms, int64_t ms);
 
 /* A registration fired that is no client's: if it is one of ours, it does what there is to do. */
-void upstreams_ready(struct upstreams *upstreams, amy_id id, unsigned events);
+void upstreams_ready(struct upstreams *upstreams, amy_id id);
 
 /* There is something to do for the one of that number. */
 void upstreams_kick(struct upstreams *upstreams, uint64_t number);
