@@ -58,6 +58,28 @@ START_TEST(what_costs_more_than_can_be_counted_uses_up_the_turn)
 }
 END_TEST
 
+START_TEST(what_cost_more_than_its_turn_had_is_taken_from_the_next)
+{
+	struct budget_share share = { 0 };
+	struct budget budget;
+
+	budget_init(&budget);
+	budget_spend_turn(&budget, 2 * BUDGET_OF_TURN - 5000);
+	budget_next_turn(&budget);
+	budget_open(&budget, &share);
+	ck_assert_uint_eq(share.left, 5000);
+	budget_next_turn(&budget);
+	budget_open(&budget, &share);
+	ck_assert_uint_eq(share.left, BUDGET_OF_CLIENT);
+	/* But not for ever. */
+	budget_spend_turn(&budget, SIZE_MAX);
+	for (int i = 0; i < BUDGET_MAX_DEBT / BUDGET_OF_TURN; i++)
+		budget_next_turn(&budget);
+	budget_open(&budget, &share);
+	ck_assert_uint_eq(share.left, BUDGET_OF_CLIENT);
+}
+END_TEST
+
 START_TEST(numbers_of_turns_begin_again)
 {
 	struct budget_share share = { 0 };
@@ -78,5 +100,6 @@ main(void)
 	    client_has_a_share_of_each_turn,
 	    turn_with_many_that_use_up_their_shares_has_small_ones_at_its_end,
 	    what_costs_more_than_can_be_counted_uses_up_the_turn,
+	    what_cost_more_than_its_turn_had_is_taken_from_the_next,
 	    numbers_of_turns_begin_again);
 }

@@ -277,6 +277,28 @@ START_TEST(small_lines_fill_it_too)
 }
 END_TEST
 
+START_TEST(lines_that_many_are_to_get_fill_it_too)
+{
+	size_t n = 0;
+
+	make_inbox();
+	for (; n < 1000 && inbox_has_room(&inbox, 0); n++) {
+		struct publication line = { .text = { "x", 1 } };
+		struct publication *copy = publication_copy(&line);
+		struct message *message = message_create(MESSAGE_PUBLISH, copy, NULL);
+
+		message->cost += inbox_cost(1000, 1, 1);
+		inbox_push(&inbox, message);
+		publication_unref(copy);
+	}
+	ck_assert_uint_gt(n, 10);
+	ck_assert_uint_lt(n, 200);
+	ck_assert_uint_eq(take_all(&n), 1);
+	ck_assert(inbox_has_room(&inbox, 0));
+	end_inbox();
+}
+END_TEST
+
 START_TEST(line_longer_than_the_inbox_goes_in_alone)
 {
 	static char bytes[3 << 20];
@@ -413,6 +435,7 @@ main(void)
 	    messages_that_nobody_took_go_with_the_inbox,
 	    full_inbox_remembers_who_asked,
 	    small_lines_fill_it_too,
+	    lines_that_many_are_to_get_fill_it_too,
 	    line_longer_than_the_inbox_goes_in_alone,
 	    reader_is_woken_once_until_it_looks,
 	    full_pipe_does_not_keep_the_reader_asleep,

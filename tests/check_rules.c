@@ -13,6 +13,7 @@ static size_t nconf;
 static struct rules *rules;
 static struct rules_scratch *scratch;
 static unsigned ngave_up;
+static size_t cost;
 
 /* A rule more. regex NULL: any text. */
 static void
@@ -55,7 +56,7 @@ of_line(const char *subject, const char *text, size_t nbytes)
 {
 	struct amy_bytes line = { text, nbytes };
 
-	return rules_of_text(rules, scratch, of_subject(subject), &line, &ngave_up);
+	return rules_of_text(rules, scratch, of_subject(subject), &line, &ngave_up, &cost);
 }
 
 static uint64_t
@@ -140,9 +141,9 @@ START_TEST(only_candidates_are_looked_at)
 	add("a", "x", false);
 	add("a", NULL, false);
 	make_rules();
-	ck_assert_uint_eq(rules_of_text(rules, scratch, 0, &line, &ngave_up), 0);
-	ck_assert_uint_eq(rules_of_text(rules, scratch, 2, &line, &ngave_up), 2);
-	ck_assert_uint_eq(rules_of_text(rules, scratch, 5, &line, &ngave_up), 5);
+	ck_assert_uint_eq(rules_of_text(rules, scratch, 0, &line, &ngave_up, &cost), 0);
+	ck_assert_uint_eq(rules_of_text(rules, scratch, 2, &line, &ngave_up, &cost), 2);
+	ck_assert_uint_eq(rules_of_text(rules, scratch, 5, &line, &ngave_up, &cost), 5);
 	destroy_rules();
 }
 END_TEST
@@ -215,6 +216,8 @@ START_TEST(what_was_given_up_does_not_match_and_is_counted)
 	ck_assert_uint_eq(ngave_up, 2);
 	ck_assert_uint_eq(of_text("a", text), 2);
 	ck_assert_uint_eq(ngave_up, 4);
+	/* That is charged for. */
+	ck_assert_uint_gt(cost, 4 * 1000);
 	ck_assert_uint_eq(of_text("a", "aa"), 1);
 	destroy_rules();
 }
@@ -262,13 +265,14 @@ match_often(void *unused)
 {
 	struct rules_scratch *own = rules_scratch_create(rules);
 	unsigned given_up = 0;
+	size_t own_cost = 0;
 
 	(void)unused;
 	MUST(own != NULL);
 	for (int i = 0; i < 2000; i++) {
 		struct amy_bytes line = { i % 2 == 0 ? "aab" : "aac", 3 };
 		uint64_t found = rules_of_text(
-		    rules, own, rules_of_subject(rules, "a", 1), &line, &given_up);
+		    rules, own, rules_of_subject(rules, "a", 1), &line, &given_up, &own_cost);
 
 		MUST(found == (i % 2 == 0 ? 1 : 2));
 	}

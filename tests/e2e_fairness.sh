@@ -12,6 +12,7 @@ start_fair_daemon()
 	start_daemon <<-END
 		handlers = 1
 		drain_time = "100ms"
+		rule evil { match = "rx"  regex = "a.*[bc]"  to = "subject:gone" }
 		history stored { match = "stored.>"  lines = 20000 }
 		listen main { address = "127.0.0.1:0" }
 	END
@@ -87,6 +88,12 @@ others_have_their_turn "WHO with a pattern" 1000 'WHO zz.*'
 others_have_their_turn "WHO with a pattern that all overlap" 1000 'WHO >'
 others_have_their_turn "TRACE" 1000 'TRACE zz.y'
 others_have_their_turn "STATS" 1000 'STATS zz'
+
+# ---- What else makes it look for long, or write for long --------------------------------------
+
+long=$(head -c 1000 /dev/zero | tr '\0' a)
+others_have_their_turn "a regex that looks for long" 30 "PUB rx $long"
+others_have_their_turn "HELP" 4000 HELP
 
 # ---- Reload and end --------------------------------------------------------------------------
 

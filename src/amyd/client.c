@@ -374,13 +374,24 @@ client_approach_end(struct handler *handler, struct session *session)
 	session->is_ending = true;
 }
 
+/* As session_flush(). What the socket does not take is copied, line by line. */
+static void
+client_flush(struct handler *handler, struct session *session)
+{
+	size_t nlines = session->parcel == NULL ? 0 : session->parcel->nlines;
+
+	session_flush(session);
+	if (nlines > 0 && session_has_output(session))
+		budget_spend_turn(&handler->view.budget, nlines * COST_QUEUED);
+}
+
 /* What has become of it since it was settled the last time; and send what can be sent. */
 static void
 client_go_on(struct handler *handler, struct session *session)
 {
 	if (handler->phase != HANDLER_RUNNING)
 		client_say_goodbye(handler, session);
-	session_flush(session);
+	client_flush(handler, session);
 	if (session->state == SESSION_LISTENING)
 		session_finish_if_idle(session);
 	if (session->state == SESSION_CLOSING)
@@ -481,7 +492,7 @@ client_turn(struct handler *handler, struct session *session, unsigned events)
 		client_receive(handler, session);
 	router_send_gathered(&handler->view);
 	count_time(handler, nlines);
-	session_flush(session);
+	client_flush(handler, session);
 	view_mark_dirty(&handler->view, session);
 }
 

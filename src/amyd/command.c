@@ -11,6 +11,7 @@
 
 #include "access.h"
 #include "ask.h"
+#include "budget.h"
 #include "follow.h"
 #include "history.h"
 #include "mode.h"
@@ -20,6 +21,9 @@
 #include "subject.h"
 
 #define MAX_WORDS 384
+
+/* The end of a subscription. */
+#define COST_UNFOLLOW 32
 
 /* With fewer, of one handler, the cache of the processor has most of what is looked at. */
 #define MANY_SUBSCRIPTIONS 32768
@@ -302,6 +306,7 @@ run_unsub(struct view *view, struct session *session, const struct command *comm
 		n = view_unfollow_all(view, session);
 	else
 		n = follow_unsubscribe(view, session, &pattern);
+	view->cost += n * COST_UNFOLLOW;
 	return answered(session, command, "+OK", "%zu", n);
 }
 
@@ -460,11 +465,11 @@ run_help(struct view *view, struct session *session, const struct command *comma
 {
 	struct amy_bytes name;
 
-	(void)view;
 	if (only_word(command, &name))
 		return help_with(session, command, &name);
 	if (command->nargs > 0)
 		return syntax_error(session, command);
+	view->cost += VERB_COUNT * COST_ROW;
 	for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
 		char row[MAX_WORDS];
 		int n = snprintf(row, sizeof row, "* %s - %s", protocol_verbs[verb].usage,
@@ -536,6 +541,14 @@ static enum outcome (*const verbs[VERB_COUNT])(struct view *, struct session *,
 	[VERB_UNSUB] = run_unsub, [VERB_WHO] = run_who,       [VERB_WILL] = run_will,
 };
 
+/* What a verb costs besides its line, and besides what it looks at or where it leads to. */
+static const unsigned char verb_costs[VERB_COUNT] = {
+	[VERB_FORGET] = 32, [VERB_HELP] = 16,  [VERB_KEEP] = 32,  [VERB_NAME] = 32,
+	[VERB_QUIT] = 32,   [VERB_READ] = 64,  [VERB_REP] = 32,   [VERB_REQ] = 64,
+	[VERB_SET] = 16,    [VERB_STATS] = 32, [VERB_SUB] = 96,   [VERB_TRACE] = 32,
+	[VERB_UNSUB] = 32,  [VERB_WHO] = 32,   [VERB_WILL] = 16,
+};
+
 /* The verb as it was typed, if it looks like a word: no byte of a stranger's choosing. */
 static enum outcome
 unknown_verb(struct session *session, const struct command *command)
@@ -568,10 +581,12 @@ command_line(struct view *view, struct session *session, const struct amy_bytes 
 	}
 	switch (protocol_parse(line->bytes, line->nbytes, &command)) {
 	case PROTOCOL_COMMAND:
+		view->cost += verb_costs[command.verb];
 		return verbs[command.verb](view, session, &command) == OUTCOME_ANSWERED;
 	case PROTOCOL_EMPTY:
 		break;
 	case PROTOCOL_UNKNOWN:
+		view->cost += COST_ROW / 2;
 		unknown_verb(session, &command);
 		break;
 	case PROTOCOL_BAD_TAG:

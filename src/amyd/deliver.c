@@ -7,6 +7,9 @@
 
 #include "view.h"
 
+/* To look at so many subscriptions of one session costs 1. */
+#define SUBSCRIPTIONS_PER_COST 4
+
 /* ---- Deliveries ------------------------------------------------------------------- */
 
 /* Parcels are sent before the batch is too large, and the lines in it are forgotten. */
@@ -57,6 +60,7 @@ queue_text(struct view *view, const struct batch_text *text, struct session *ses
 
 	if (session_pack(session, &view->batch, text, ref))
 		return true;
+	view->cost += COST_QUEUED;
 	line = batch_last(text, &bytes);
 	mark = (struct output_mark){ line->seq, ref };
 	return session_deliver(session, bytes, line->nbytes, &mark, pattern_of, view);
@@ -81,7 +85,7 @@ queue_line(struct view *view, const struct publication *publication, struct sess
 		view_count_lost(view, STAT_LINES_DROPPED_MEMORY, 1);
 	else if (!queue_text(view, text, session, ref))
 		view_count_lost(view, STAT_LINES_DROPPED_GONE, 1);
-	view->cost++;
+	view->cost += 1 + budget_cost_of_bytes(1, publication->text.nbytes);
 	view_mark_dirty(view, session);
 }
 
@@ -120,6 +124,7 @@ deliver_session(struct view *view, const struct publication *publication,
 		if (slot->has_limit)
 			count_line(view, session, slot->subscription);
 	}
+	view->cost += n / SUBSCRIPTIONS_PER_COST;
 	if (!is_queued)
 		view_count_lost(view, STAT_LINES_DROPPED_ENDED, 1);
 	return true;
@@ -268,7 +273,8 @@ share_again(struct view *view, const struct publication *publication, const stru
 		return false;
 	stats_add(view->stats, STAT_LINES_MATCHED, view->nsharing);
 	stats_add(view->stats, STAT_LINES_QUEUED, view->nsharing);
-	view->cost += view->nsharing / SHARING_PER_COST;
+	view->cost += view->nsharing / SHARING_PER_COST +
+	              budget_cost_of_bytes(view->nsharing, publication->text.nbytes);
 	return true;
 }
 
@@ -299,6 +305,7 @@ deliver_part(struct view *view, const struct publication *publication, struct ro
 	if (parcel == NULL)
 		return nsessions;
 	view->nsharing = parcel->nsharers;
+	view->cost += budget_cost_of_bytes(parcel->nsharers, publication->text.nbytes);
 	if (parcel->nsharers == 0)
 		parcel_discard(parcel);
 	return nsessions;

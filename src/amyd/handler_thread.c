@@ -35,6 +35,15 @@
  */
 #define DROPS_PAUSE_MS 1000
 
+/* A client that has used up its share of the turn before: its turn comes after the others'. */
+struct late_event {
+	amy_id id;
+	unsigned events;
+	bool is_leased; /* it counts as long as the client is */
+};
+
+#define MAX_LATE 64 /* more of them are not put off */
+
 /*
  * Owner: its thread.
  */
@@ -46,11 +55,39 @@ struct handler_thread {
 	struct upstreams upstreams;
 	struct timer drops_timer; /* to tell what clients and targets of rules had to drop */
 	struct hits hits;
+	struct late_event late[MAX_LATE];
+	size_t nlate;
 	int timeout_ms;   /* until a timer is due, or a lease ends; -1: there is nothing such */
 	int64_t awake_ns; /* since when there is something to do in this turn; 0: not looked */
 };
 
 /* ---- Records ---------------------------------------------------------------------- */
+
+/* So others, who have asked for little, need not wait for one who asks for much. */
+static void
+turn_client(struct handler_thread *thread, struct session *session, unsigned events,
+            bool is_leased)
+{
+	if (thread->nlate < MAX_LATE &&
+	    budget_was_used_up(&thread->handler.view.budget, &session->share))
+		thread->late[thread->nlate++] =
+		    (struct late_event){ session->id, events, is_leased };
+	else
+		client_turn(&thread->handler, session, events);
+}
+
+static void
+turn_late(struct handler_thread *thread)
+{
+	for (size_t i = 0; i < thread->nlate; i++) {
+		const struct late_event *late = &thread->late[i];
+		struct session *session = view_find(&thread->handler.view, late->id);
+
+		if (session != NULL && (session->is_leased || !late->is_leased))
+			client_turn(&thread->handler, session, late->events);
+	}
+	thread->nlate = 0;
+}
 
 static void
 turn_registration(struct handler_thread *thread, const struct record *record)
@@ -59,7 +96,7 @@ turn_registration(struct handler_thread *thread, const struct record *record)
 
 	stats_add(thread->handler.view.stats, STAT_EVENTS_POLLED, 1);
 	if (session != NULL)
-		client_turn(&thread->handler, session, record->events);
+		turn_client(thread, session, record->events, false);
 	else
 		upstreams_ready(&thread->upstreams, record->u.id);
 }
@@ -98,6 +135,7 @@ handle(struct handler_thread *thread, const struct record *record)
 	case RECORD_WAKE:
 		break; /* it has done its work: we are awake, and look at the inbox */
 	case RECORD_DRAIN:
+		turn_late(thread);
 		drain(thread);
 		settle_all(thread);
 		break;
@@ -215,7 +253,7 @@ turn_leased(struct handler_thread *thread, const struct amy_notification *told)
 	if (session == NULL || !session->is_leased)
 		return;
 	stats_add(thread->handler.view.stats, STAT_EVENTS_LEASED, 1);
-	client_turn(&thread->handler, session, told->events);
+	turn_client(thread, session, told->events, true);
 }
 
 static void
@@ -284,6 +322,7 @@ turn(struct handler_thread *thread)
 		wait_for_records_and_clients(thread);
 		end_leases(thread);
 	}
+	turn_late(thread);
 	wake_up(thread);
 	if (view->timers.n > 0)
 		timers_run(&view->timers, view_now_ms(view), view);

@@ -5,6 +5,10 @@
 #include "inbox.h"
 
 #define MAX_BYTES (1u << 20)
+#define MAX_COST BUDGET_OF_TURN
+
+/* Of any message. */
+#define COST_MESSAGE 32
 
 void
 inbox_init(struct inbox *inbox, struct record_pipe *pipe)
@@ -13,7 +17,7 @@ inbox_init(struct inbox *inbox, struct record_pipe *pipe)
 	atomic_init(&inbox->is_woken, false);
 	pthread_mutex_init(&inbox->lock, NULL);
 	STAILQ_INIT(&inbox->messages);
-	inbox->nbytes = 0;
+	inbox->nbytes = inbox->cost = 0;
 	atomic_init(&inbox->nmessages, 0);
 	inbox->waiting = 0;
 }
@@ -38,6 +42,7 @@ message_create(enum message_kind kind, struct publication *publication, struct r
 	if (message == NULL)
 		return NULL;
 	message->kind = kind;
+	message->cost = COST_MESSAGE;
 	message->publication = publication_ref(publication);
 	message->route = route == NULL ? NULL : route_ref(route);
 	return message;
@@ -51,6 +56,7 @@ message_create_packet(struct packet *packet)
 	if (message == NULL)
 		return NULL;
 	message->kind = MESSAGE_PACKET;
+	message->cost = COST_MESSAGE;
 	message->packet = packet_ref(packet);
 	return message;
 }
@@ -78,7 +84,7 @@ inbox_has_room(struct inbox *inbox, unsigned from_handler)
 	bool has_room;
 
 	pthread_mutex_lock(&inbox->lock);
-	has_room = inbox->nbytes < MAX_BYTES;
+	has_room = inbox->nbytes < MAX_BYTES && inbox->cost < MAX_COST;
 	if (!has_room)
 		inbox->waiting |= (uint64_t)1 << from_handler;
 	pthread_mutex_unlock(&inbox->lock);
@@ -91,6 +97,7 @@ inbox_push(struct inbox *inbox, struct message *message)
 	pthread_mutex_lock(&inbox->lock);
 	STAILQ_INSERT_TAIL(&inbox->messages, message, link);
 	inbox->nbytes += message_size(message);
+	inbox->cost += message->cost;
 	atomic_fetch_add_explicit(&inbox->nmessages, 1, memory_order_relaxed);
 	pthread_mutex_unlock(&inbox->lock);
 }
@@ -123,7 +130,7 @@ inbox_take(struct inbox *inbox, struct message_list *messages)
 	STAILQ_INIT(messages);
 	pthread_mutex_lock(&inbox->lock);
 	STAILQ_CONCAT(messages, &inbox->messages);
-	inbox->nbytes = 0;
+	inbox->nbytes = inbox->cost = 0;
 	atomic_store_explicit(&inbox->nmessages, 0, memory_order_relaxed);
 	waiting = inbox->waiting;
 	inbox->waiting = 0;

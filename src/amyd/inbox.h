@@ -2,8 +2,9 @@
 /*
  * inbox.h - lines from other handlers, for sessions of this one.
  *
- * Bounded. A handler that finds it full does not wait: it parks the client whose line it
- * was, and is woken when there is room.
+ * Bounded, also in what it costs to read it, as all of it is read in one turn. A handler that
+ * finds it full does not wait: it parks the client whose line it was, and is woken when there is
+ * room.
  */
 #ifndef INBOX_H
 #define INBOX_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "budget.h"
 #include "packet.h"
 #include "publication.h"
 #include "record_pipe.h"
@@ -39,6 +41,7 @@ struct message {
 	struct publication *publication; /* all but that: one reference */
 	struct route *route;   /* one reference, or NULL: MESSAGE_PUBLISH; or group is of it */
 	struct group *group;   /* MESSAGE_TO, MESSAGE_REQUEST: of which it is chosen, or NULL */
+	size_t cost;           /* of reading it, about */
 	unsigned ntries;       /* MESSAGE_REQUEST: how many were found to be no good before */
 	amy_id except;         /* MESSAGE_TO: a session that is not to be chosen instead */
 	struct subscriber to;  /* all but these two; ref.serial 0: of no subscription */
@@ -56,13 +59,20 @@ struct inbox {
 
 	pthread_mutex_t lock; /* guards the rest */
 	struct message_list messages;
-	size_t nbytes;
+	size_t nbytes, cost;
 	_Atomic size_t nmessages; /* read by any thread */
 	uint64_t waiting; /* handlers that found it full: a bit each */
 };
 
 void inbox_init(struct inbox *inbox, struct record_pipe *pipe);
 void inbox_fini(struct inbox *inbox);
+
+/* What it costs to bring some lines, of so many bytes together, to so many sessions: budget.h. */
+static inline size_t
+inbox_cost(size_t nsessions, size_t nlines, size_t nbytes)
+{
+	return 2 * nsessions * nlines + budget_cost_of_bytes(nsessions, nbytes / nlines) * nlines;
+}
 
 /* With a reference to the publication, and to the route unless it is NULL. NULL: ENOMEM. */
 struct message *message_create(enum message_kind kind, struct publication *publication,

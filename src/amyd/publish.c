@@ -11,6 +11,15 @@
 #include "router.h"
 #include "subject.h"
 
+/* A line costs 1 for so many sessions of others: their handlers have the work, but no end of it. */
+#define COST_ELSEWHERE 8
+
+/* To choose a member of a group, and to hand the line on to that one alone. */
+#define COST_MEMBER 48
+
+/* To give a line a number and a place. */
+#define COST_STORED 32
+
 /* So many rules may a line come by, one after the other: conf_rule.c sees to it. */
 #define MAX_HOPS 9
 
@@ -52,6 +61,8 @@ send_stored(struct view *view, struct post *post, struct route *route)
 		if (post_copy(post) != NULL)
 			message = message_create(MESSAGE_PUBLISH, post->copy, route);
 		if (message != NULL)
+			message->cost += inbox_cost(part->nsessions, 1, post->line.text.nbytes);
+		if (message != NULL)
 			router_send(view, part->handler, message);
 		else
 			view_count_lost(view, STAT_LINES_DROPPED_MEMORY, part->nsessions);
@@ -87,7 +98,7 @@ send_parts(struct view *view, struct post *post, struct route *route)
 	else if (!router_gather(view, &post->line, route))
 		view_count_lost(view, STAT_LINES_DROPPED_MEMORY, nsessions);
 	post->nreaders += nsessions;
-	view->cost += nparts;
+	view->cost += nparts + nsessions / COST_ELSEWHERE;
 }
 
 /* Who must not be chosen from a group: the publisher, if it wants to hear nothing of itself. */
@@ -135,8 +146,8 @@ send_groups(struct view *view, struct post *post, struct route *route)
 		         !router_send_to_group(view, post->copy, route, group, except))
 			continue;
 		post->nreaders++;
-		view->cost++;
 	}
+	view->cost += route->ngroups * COST_MEMBER;
 }
 
 /*
@@ -154,6 +165,7 @@ store_and_send(struct view *view, struct post *post, struct route **route, int s
 	const struct cached_route *cached;
 	int result;
 
+	view->cost += COST_STORED;
 	if (post_copy(post) == NULL)
 		return ROUTER_NO_MEMORY;
 	errno = ENOMEM;
@@ -221,7 +233,7 @@ apply_rules(struct view *view, struct post *post, uint64_t candidates)
 {
 	unsigned ngave_up = 0;
 	uint64_t rules = rules_of_text(view->router->policy.rules, view->scratch, candidates,
-	                               &post->line.text, &ngave_up);
+	                               &post->line.text, &ngave_up, &view->cost);
 
 	if (ngave_up > 0)
 		stats_add(view->stats, STAT_RULES_GAVE_UP, ngave_up);

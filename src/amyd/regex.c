@@ -18,8 +18,8 @@
 #include "regex.h"
 
 #define COST_OF_STEP 16 /* that of a byte gone over is 1 */
-#define BUDGET_FIXED (250000 * COST_OF_STEP)
-#define BUDGET_PER_BYTE (4 * COST_OF_STEP)
+#define BUDGET_FIXED (32768 * COST_OF_STEP)
+#define BUDGET_PER_BYTE (7 * COST_OF_STEP / 2)
 #define MAX_MEMORY (4u << 20) /* for ways that a match may still have to go back to */
 
 struct regex {
@@ -31,6 +31,8 @@ struct regex_scratch {
 	pcre2_match_context *context;
 	pcre2_match_data *data;
 	pcre2_jit_stack *stack; /* NULL where there is no JIT */
+
+	uint64_t nsteps; /* of all matches */
 
 	/* of the match that goes on */
 	uint64_t budget;
@@ -200,10 +202,10 @@ regex_match(const struct regex *regex, struct regex_scratch *scratch, const char
             size_t nbytes)
 {
 	const char *text = bytes == NULL ? "" : bytes;
-	uint64_t steps;
+	uint64_t budget = BUDGET_FIXED + (uint64_t)nbytes * BUDGET_PER_BYTE, steps;
 	int n;
 
-	scratch->budget = BUDGET_FIXED + (uint64_t)nbytes * BUDGET_PER_BYTE;
+	scratch->budget = budget;
 	scratch->position = 0;
 	scratch->refers_back = regex->refers_back;
 	/* A second net, for a loop in which there is no step. */
@@ -212,7 +214,14 @@ regex_match(const struct regex *regex, struct regex_scratch *scratch, const char
 	                      steps > UINT32_MAX ? UINT32_MAX : (uint32_t)steps);
 	n = pcre2_match(regex->code, (PCRE2_SPTR)text, nbytes, 0, 0, scratch->data,
 	                scratch->context);
+	scratch->nsteps += (budget - scratch->budget) / COST_OF_STEP;
 	if (n >= 0)
 		return REGEX_YES;
 	return n == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_GAVE_UP;
+}
+
+uint64_t
+regex_steps(const struct regex_scratch *scratch)
+{
+	return scratch->nsteps;
 }

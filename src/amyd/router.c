@@ -182,6 +182,10 @@ router_view_fini(struct view *view)
 	view_fini(view);
 }
 
+/* To find a route anew; and for each follower that it has. */
+#define COST_ROUTE 48
+#define COST_OF_FOLLOWER 8
+
 /* ---- Who follows ------------------------------------------------------------------ */
 
 static bool
@@ -225,6 +229,7 @@ router_route(struct view *view, const struct amy_bytes *subject)
 	route = subscriptions_match(router->subscriptions, subject->bytes, subject->nbytes);
 	if (route == NULL)
 		return NULL;
+	view->cost += COST_ROUTE + route->n * COST_OF_FOLLOWER;
 	route_unref(cached->route);
 	cached->route = route;
 	if (is_same)
@@ -327,6 +332,8 @@ router_send_gathered(struct view *view)
 		if (part->handler == view->handler)
 			continue;
 		message = message_create_packet(packet);
+		if (message != NULL)
+			message->cost += inbox_cost(part->nsessions, packet->n, packet->nbytes);
 		if (message != NULL)
 			push(view, part->handler, message);
 		else

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "budget.h"
 #include "regex.h"
 #include "rules.h"
 #include "subject.h"
@@ -132,17 +133,20 @@ matches_text(const struct ready *ready, struct rules_scratch *scratch,
 
 uint64_t
 rules_of_text(const struct rules *rules, struct rules_scratch *scratch, uint64_t candidates,
-              const struct amy_bytes *text, unsigned *ngave_up)
+              const struct amy_bytes *text, unsigned *ngave_up, size_t *cost)
 {
-	uint64_t found = 0;
+	uint64_t found = 0, nsteps = regex_steps(scratch->regex);
 
 	for (size_t i = 0; i < rules->n; i++) {
-		if ((candidates & bit(i)) == 0 ||
-		    !matches_text(&rules->ready[i], scratch, text, ngave_up))
+		if ((candidates & bit(i)) == 0)
+			continue;
+		*cost += COST_LOOK;
+		if (!matches_text(&rules->ready[i], scratch, text, ngave_up))
 			continue;
 		found |= bit(i);
 		if (rules->ready[i].stop)
 			break;
 	}
+	*cost += (size_t)(regex_steps(scratch->regex) - nsteps);
 	return found;
 }

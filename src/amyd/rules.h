@@ -42,10 +42,11 @@ uint64_t rules_of_subject(const struct rules *rules, const char *subject, size_t
 
 /*
  * Of those, the rules that a text matches, too; none after one that stops. A regex that
- * would take too long for this text does not match; *ngave_up grows by one for each.
+ * would take too long for this text does not match; *ngave_up grows by one for each. *cost
+ * grows by what it took (budget.h).
  */
 uint64_t rules_of_text(const struct rules *rules, struct rules_scratch *scratch,
                        uint64_t candidates, const struct amy_bytes *text,
-                       unsigned *ngave_up);
+                       unsigned *ngave_up, size_t *cost);
 
 #endif

@@ -18,12 +18,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +41,7 @@
 #define BUFFER_BYTES (256 * 1024)
 #define MAX_LINE 128
 #define MAX_PINGS 4000000
+#define MANY 200 /* lines that are said in one go */
 #define SUBSCRIPTIONS_PER_CLIENT 10000
 #define MAX_FOLLOWERS 100
 #define WIDE_TOKENS 16
@@ -65,12 +69,14 @@ static unsigned scale;
 static struct pinger pingers[NPINGERS];
 static int followers[MAX_FOLLOWERS];
 static unsigned nfollowers;
+static pid_t reader;
 static int epoll, attacker;
 static bool attacker_waits; /* its socket is full */
 static char *block;
 static size_t nblock, block_sent;
 static uint64_t nfinals;
 static bool is_at_start = true; /* of a line that the attacker is told */
+static char buffer[BUFFER_BYTES];
 static uint32_t *ages_us;
 static size_t nages;
 static uint64_t measure_from_ns;
@@ -86,12 +92,42 @@ now_ns(void)
 
 /* ---- What an attack needs ------------------------------------------------------------- */
 
-/* Send n lines and read n finals; a # in the line is its number. */
+/* The lines that were said are answered, each by one line. */
+static void
+await_answers(int fd, unsigned n)
+{
+	while (n > 0) {
+		ssize_t nbytes = recv(fd, buffer, sizeof buffer, 0);
+
+		if (nbytes <= 0)
+			die("an answer");
+		for (ssize_t i = 0; i < nbytes; i++)
+			n -= buffer[i] == '\n';
+	}
+}
+
+/* So few that all of it fits into a socket. */
+static void
+say_some(int fd, const char *format, unsigned first, unsigned n)
+{
+	const char *mark = strchr(format, '#');
+	char lines[MANY * MAX_LINE];
+	size_t nbytes = 0;
+
+	for (unsigned i = first; i < first + n; i++)
+		nbytes += (size_t)snprintf(lines + nbytes, MAX_LINE, "%.*s%u%s\n",
+		                           (int)(mark - format), format, i, mark + 1);
+	if (send(fd, lines, nbytes, MSG_NOSIGNAL) != (ssize_t)nbytes)
+		die("send");
+	await_answers(fd, n);
+}
+
+/* n lines, in which # is the number of each. */
 static void
 say_many(int fd, const char *format, unsigned first, unsigned n)
 {
-	for (unsigned i = first; i < first + n; i++)
-		converse(fd, format, i);
+	for (unsigned i = 0; i < n; i += MANY)
+		say_some(fd, format, first + i, n - i < MANY ? n - i : MANY);
 }
 
 static int
@@ -103,19 +139,6 @@ new_follower(void)
 		exit(70);
 	followers[nfollowers++] = fd;
 	return fd;
-}
-
-/* What they are told is read, and no more than that. */
-static void
-watch_followers(void)
-{
-	for (unsigned i = 0; i < nfollowers; i++) {
-		struct epoll_event event = { .events = EPOLLIN, .data.ptr = &followers[i] };
-
-		if (fcntl(followers[i], F_SETFL, O_NONBLOCK) == -1 ||
-		    epoll_ctl(epoll, EPOLL_CTL_ADD, followers[i], &event) == -1)
-			die("epoll_ctl");
-	}
 }
 
 /* 10 clients with 10,000 subscriptions each. */
@@ -140,21 +163,38 @@ prepare_one_reader(void)
 	converse(new_follower(), "SUB feed", 0);
 }
 
-/* All patterns of 16 tokens, each of them a or *, which all match a.a.a... */
+/* A pattern of 16 tokens, each of them a or *. */
+static size_t
+write_wide(char *line, unsigned bits)
+{
+	size_t n = (size_t)sprintf(line, "SUB ");
+
+	for (unsigned i = 0; i < WIDE_TOKENS; i++) {
+		line[n++] = bits >> i & 1 ? '*' : 'a';
+		line[n++] = i + 1 < WIDE_TOKENS ? '.' : '\n';
+	}
+	return n;
+}
+
+/* All of these, which match a.a.a... */
 static void
 prepare_wide(void)
 {
 	unsigned n = (1u << WIDE_TOKENS) / scale;
 	int fd = -1;
 
-	for (unsigned bits = 0; bits < n; bits++) {
-		char line[MAX_LINE] = "SUB ";
+	for (unsigned bits = 0; bits < n; bits += MANY) {
+		unsigned end = bits + MANY < n ? bits + MANY : n;
+		char lines[MANY * MAX_LINE];
+		size_t nbytes = 0;
 
 		if (bits % SUBSCRIPTIONS_PER_CLIENT == 0)
 			fd = new_follower();
-		for (unsigned i = 0; i < WIDE_TOKENS; i++)
-			strcat(strcat(line, i == 0 ? "" : "."), bits >> i & 1 ? "*" : "a");
-		converse(fd, line, 0);
+		for (unsigned i = bits; i < end; i++)
+			nbytes += write_wide(lines + nbytes, i);
+		if (send(fd, lines, nbytes, MSG_NOSIGNAL) != (ssize_t)nbytes)
+			die("send");
+		await_answers(fd, end - bits);
 	}
 }
 
@@ -317,27 +357,62 @@ attack_some(void)
 static void
 count_finals(const char *bytes, size_t nbytes)
 {
+	bool counts = now_ns() >= measure_from_ns;
+
 	for (size_t i = 0; i < nbytes; i++) {
 		if (is_at_start && (bytes[i] == '+' || bytes[i] == '-' || bytes[i] == '#'))
-			nfinals++;
+			nfinals += counts;
 		is_at_start = bytes[i] == '\n';
 	}
 }
 
-/* False: there was nothing. */
-static bool
-drop_input(int fd, bool is_attacker)
+/* Returns how many bytes it were. */
+static size_t
+drop_input(int fd)
 {
-	static char buffer[BUFFER_BYTES];
 	ssize_t n = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
 
 	if (n == 0)
 		errno = ECONNRESET;
 	if (n == 0 || (n == -1 && errno != EAGAIN))
 		die("recv");
-	if (is_attacker && n > 0)
-		count_finals(buffer, (size_t)n);
-	return n > 0;
+	return n == -1 ? 0 : (size_t)n;
+}
+
+/* What they are told is read by a process that takes no time from the others. */
+static void
+read_followers(void)
+{
+	const struct sched_param usual = { .sched_priority = 0 };
+	struct epoll_event events[MAX_FOLLOWERS];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sched_setscheduler(0, SCHED_OTHER, &usual);
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	for (unsigned i = 0; i < nfollowers; i++) {
+		struct epoll_event event = { .events = EPOLLIN, .data.fd = followers[i] };
+
+		if (epoll_ctl(epoll, EPOLL_CTL_ADD, followers[i], &event) == -1)
+			die("epoll_ctl");
+	}
+	for (;;) {
+		int n = epoll_wait(epoll, events, MAX_FOLLOWERS, -1);
+
+		for (int i = 0; i < n; i++)
+			drop_input(events[i].data.fd);
+	}
+}
+
+static void
+start_reading_followers(void)
+{
+	if (nfollowers == 0)
+		return;
+	reader = fork();
+	if (reader == -1)
+		die("fork");
+	if (reader == 0)
+		read_followers();
 }
 
 /* ---- The others --------------------------------------------------------------------- */
@@ -450,12 +525,8 @@ open_all(void)
 static void
 handle(const struct epoll_event *event)
 {
-	int *fd = event->data.ptr;
-
-	if (fd == &attacker)
-		drop_input(attacker, true);
-	else if (fd >= followers && fd < followers + MAX_FOLLOWERS)
-		drop_input(*fd, false);
+	if (event->data.ptr == &attacker)
+		count_finals(buffer, drop_input(attacker));
 	else
 		pinger_read(event->data.ptr);
 }
@@ -543,10 +614,12 @@ main(int argc, char **argv)
 		die("start");
 	if (attack->prepare != NULL)
 		attack->prepare();
-	watch_followers();
+	start_reading_followers();
 	make_block(attack);
 	open_all();
 	run(measure_from_ns + ms * 1000000);
 	print_ages(attack->name, ms);
+	if (reader > 0)
+		kill(reader, SIGKILL);
 	return 0;
 }
