@@ -56,6 +56,108 @@ START_TEST(what_takes_longer_than_all_bounds_is_counted)
 }
 END_TEST
 
+/* ---- Who gets the next client ------------------------------------------------------- */
+
+enum { NHANDLERS = 3, NOW_MS = 1000000 };
+
+static struct load loads[NHANDLERS];
+
+static unsigned
+choose(unsigned ncompany)
+{
+	return load_choose(loads, NHANDLERS, ncompany, NOW_MS);
+}
+
+/* So many come, one after the other; how many each handler has then. */
+static void
+come(unsigned n, unsigned ncompany)
+{
+	while (n-- > 0)
+		loads[choose(ncompany)].nclients++;
+}
+
+static void
+mark(unsigned i, int64_t at_ms, int percent)
+{
+	struct load_mark before = { .at_ms = at_ms - LOAD_MARK_MS, .cpu_ns = 5000000000 };
+	int64_t cpu_ns = before.cpu_ns + (int64_t)percent * LOAD_MARK_MS * 10000;
+
+	load_mark(&loads[i], &before, at_ms, cpu_ns);
+	ck_assert_int_eq(before.at_ms, at_ms);
+	ck_assert_int_eq(before.cpu_ns, cpu_ns);
+}
+
+START_TEST(two_clients_that_may_talk_to_each_other_share_a_handler)
+{
+	ck_assert_uint_eq(choose(2), 0);
+	come(1, 2);
+	ck_assert_uint_eq(choose(2), 0);
+	come(1, 2);
+	ck_assert_uint_eq(choose(2), 1);
+	come(2, 2);
+	ck_assert_uint_eq(choose(2), 2);
+}
+END_TEST
+
+START_TEST(clients_that_are_for_themselves_share_none)
+{
+	for (unsigned i = 0; i < NHANDLERS; i++) {
+		ck_assert_uint_eq(choose(1), i);
+		come(1, 1);
+	}
+	ck_assert_uint_eq(choose(1), 0);
+}
+END_TEST
+
+START_TEST(many_clients_are_spread_evenly)
+{
+	come(3000, 2);
+	for (unsigned i = 0; i < NHANDLERS; i++)
+		ck_assert_uint_eq(loads[i].nclients, 1000);
+	loads[1].nclients = 400;
+	come(600, 2);
+	ck_assert_uint_eq(loads[1].nclients, 1000);
+}
+END_TEST
+
+START_TEST(handler_that_is_busy_is_not_filled_up)
+{
+	come(1, 2);
+	mark(0, NOW_MS - LOAD_MARK_MS, LOAD_BUSY_PERCENT);
+	ck_assert_uint_eq(choose(2), 1);
+	mark(0, NOW_MS - LOAD_MARK_MS, LOAD_BUSY_PERCENT - 1);
+	ck_assert_uint_eq(choose(2), 0);
+}
+END_TEST
+
+START_TEST(handler_that_was_busy_a_while_ago_is_filled_up)
+{
+	come(1, 2);
+	mark(0, NOW_MS - 2 * LOAD_MARK_MS, 100);
+	ck_assert_uint_eq(choose(2), 0);
+}
+END_TEST
+
+/* Those that have little to do may have more later. */
+START_TEST(handler_that_stays_busy_gets_fewer_clients_and_not_none)
+{
+	mark(0, NOW_MS, 100);
+	come(3000, 2);
+	ck_assert_uint_ge(loads[0].nclients, 800);
+	ck_assert_uint_lt(loads[0].nclients, 900);
+}
+END_TEST
+
+START_TEST(if_all_are_busy_the_clients_are_counted)
+{
+	for (unsigned i = 0; i < NHANDLERS; i++)
+		mark(i, NOW_MS, 100);
+	come(6, 2);
+	for (unsigned i = 0; i < NHANDLERS; i++)
+		ck_assert_uint_eq(loads[i].nclients, 2);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -63,5 +165,12 @@ main(void)
 	    bounds_rise_from_a_microsecond_to_a_second,
 	    line_is_in_the_first_bucket_that_it_fits,
 	    lines_count_one_by_one_and_their_times_add_up,
-	    what_takes_longer_than_all_bounds_is_counted);
+	    what_takes_longer_than_all_bounds_is_counted,
+	    two_clients_that_may_talk_to_each_other_share_a_handler,
+	    clients_that_are_for_themselves_share_none,
+	    many_clients_are_spread_evenly,
+	    handler_that_is_busy_is_not_filled_up,
+	    handler_that_was_busy_a_while_ago_is_filled_up,
+	    handler_that_stays_busy_gets_fewer_clients_and_not_none,
+	    if_all_are_busy_the_clients_are_counted);
 }

@@ -13,6 +13,7 @@ start_group_daemon()
 		listen local { address = "$work/sock"  queue = "16M" }
 	END
 	main_port=$(port main)
+	part_pairs "$main_port"
 }
 
 # Lines in, finals out.

@@ -16,6 +16,7 @@ listen main  { address = "127.0.0.1:0" }
 listen small { address = "127.0.0.1:0"  queue = "64K" }
 END
 main_port=$(port main)
+part_pairs "$main_port"
 
 # ask LINE...: the answers. Subscriptions outlive the end of the input, hence QUIT.
 ask()

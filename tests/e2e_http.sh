@@ -246,6 +246,30 @@ is "lines that are run at once are counted" 2 \
     "$(metric 'amyd_listener_lines_total{listener="echo",mode="echo"}')"
 check "after that it is well-formed, too" judge
 
+# The reader is on the first handler.
+lines_of_handlers()
+{
+	get /metrics
+	awk '/^amyd_handler_lines_read_total/ { print $2 }' "$work/body"
+}
+each_has_ten_more()
+{
+	lines_of_handlers | paste -d ' ' "$work/before" - | awk '$2 - $1 != 10 { exit 1 }'
+}
+lines_of_handlers >"$work/before"
+for i in 1 2; do
+	connect "echoer$i" openbsd 127.0.0.1 "$(port echo)"
+	seq 10 >"$work/echoer$i.in"
+	wait_until has_lines "$work/echoer$i.out" 10
+done
+check "two clients that have their lines echoed are on two handlers" \
+    wait_until each_has_ten_more
+for i in 1 2; do
+	hang_up "echoer$i"
+	wait_until gone "echoer$i"
+done
+wait_until metric_is amyd_clients 1
+
 has_busiest()
 {
 	get /status.json

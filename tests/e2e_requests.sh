@@ -11,6 +11,7 @@ listen local { address = "$work/sock" }
 listen out   { address = "127.0.0.1:0"  mode = "subscribe"  pattern = "screen" }
 END
 main_port=$(port main)
+part_pairs "$main_port"
 
 command_lines()
 {
@@ -281,7 +282,7 @@ kill -KILL "$(client_pid victim)"
 wait_for_end "$(client_pid victim)"
 only_one_left()
 {
-	[ "$(echo WHO | command_lines | tail -n 1)" = "+OK 2" ]
+	[ "$(echo WHO | command_lines | tail -n 1)" = "+OK 3" ]
 }
 if wait_until only_one_left; then
 	n=$(wc -l <"$work/server.out")

@@ -20,14 +20,17 @@ ask()
 	    sed -E '/^#z \+OK bye$/d; s/ (seq|next)=[0-9]+/ \1=N/; s/^(-ERR [A-Z]+).*/\1/'
 }
 
-# What clients of both handlers are answered: the clients go to them in turn.
+# What clients of both handlers are answered: one that comes alone is on the first one, and one
+# that comes when there are two others on the second.
 both()
 {
 	local name=$1 expected=$2
 
 	shift 2
 	is "$name, handler 1" "$expected" "$(ask "$@")"
+	hold company "$main_port" 2
 	is "$name, handler 2" "$expected" "$(ask "$@")"
+	let_go company
 }
 
 # ---- ack -----------------------------------------------------------------------------

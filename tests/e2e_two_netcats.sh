@@ -39,7 +39,7 @@ all_pairs()
 	done
 }
 
-# So many that each handler has some: the clients go to the handlers in turn.
+# So many that each handler has some.
 many_readers()
 {
 	local i kind out
@@ -108,6 +108,7 @@ for handlers in 1 3; do
 		$listen6
 	END
 	main_port=$(port main)
+	part_pairs "$main_port"
 	all_pairs "$handlers handlers, IPv4" "$kinds" 127.0.0.1 "$main_port"
 	all_pairs "$handlers handlers, Unix" "openbsd ncat socat" "$work/sock"
 	# nc.traditional knows IPv4 only.

@@ -657,6 +657,13 @@ hold()
 	wait_until file_has "$work/$name.out" '^(held|peer)'
 }
 
+# part_pairs PORT: one idle client is on the first handler from now on. So of two clients that
+# come one after the other, and would share a handler, each is on another one.
+part_pairs()
+{
+	hold odd_one "$1" 1
+}
+
 let_go()
 {
 	hang_up "$1"

@@ -74,7 +74,6 @@ struct accept_thread {
 	int word_fd; /* an eventfd: there is one */
 	amy_id word_id;
 	int spare_fd; /* to be given up for turning a client away with a word */
-	unsigned next_handler;
 	uint64_t nsessions; /* that there ever were */
 };
 
@@ -245,21 +244,41 @@ count_client(struct accept_thread *thread)
 	return false;
 }
 
-/* Register the session, disarmed, and give it to the next handler, who arms it. */
-static int
-hand_over(struct accept_thread *thread, struct session *session)
+/*
+ * How many clients that come one after the other are likely to be for each other: a publisher
+ * and its reader. Where nobody talks to anybody else, each is for itself.
+ */
+static unsigned
+company_of(const struct door *door)
 {
-	struct record_pipe *pipe = thread->setup.pipes[thread->next_handler];
+	switch (door->listener->conf->mode) {
+	case CONF_MODE_COMMAND:
+	case CONF_MODE_PUBLISH:
+	case CONF_MODE_SUBSCRIBE:
+		return 2;
+	case CONF_MODE_ECHO:
+	case CONF_MODE_HTTP:
+		return 1;
+	}
+	return 1;
+}
+
+/* Register the session, disarmed, and give it to a handler, who arms it. */
+static int
+hand_over(struct accept_thread *thread, struct session *session, unsigned handler)
+{
+	struct record_pipe *pipe = thread->setup.pipes[handler];
+	struct load *load = &thread->setup.loads[handler];
 	struct record record = { .kind = RECORD_NEW, .u.session = session };
 
 	if (amy_registrar_register(thread->clients, session->fd, 0, pipe, &session->id) == -1)
 		return -1;
-	if (record_pipe_write(pipe, &record, 1) == -1) {
-		amy_registrar_deregister(thread->clients, session->id);
-		return -1;
-	}
-	thread->next_handler = (thread->next_handler + 1) % thread->setup.nhandlers;
-	return 0;
+	atomic_fetch_add_explicit(&load->nclients, 1, memory_order_relaxed);
+	if (record_pipe_write(pipe, &record, 1) == 0)
+		return 0;
+	atomic_fetch_sub_explicit(&load->nclients, 1, memory_order_relaxed);
+	amy_registrar_deregister(thread->clients, session->id);
+	return -1;
 }
 
 static void
@@ -300,6 +319,7 @@ welcome(struct accept_thread *thread, struct door *door, int fd, const struct ad
 {
 	struct session *session;
 	struct peer *peer;
+	unsigned handler;
 	char text[ADDRESS_MAX_TEXT];
 
 	if (!let_in(thread, door, fd, from, &peer))
@@ -312,7 +332,9 @@ welcome(struct accept_thread *thread, struct door *door, int fd, const struct ad
 		return;
 	}
 	session->peer = peer;
-	if (hand_over(thread, session) == -1) {
+	handler = load_choose(thread->setup.loads, thread->setup.nhandlers, company_of(door),
+	                      monotonic_now_ms());
+	if (hand_over(thread, session, handler) == -1) {
 		log_error("listen %s: %s is turned away: %s: lower max_clients or queue",
 		          door->listener->conf->name, address_format(from, text),
 		          strerror(errno));

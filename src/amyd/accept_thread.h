@@ -10,6 +10,7 @@
 #include <amy.h>
 
 #include "listener.h"
+#include "load.h"
 #include "peers.h"
 #include "record_pipe.h"
 #include "standstill.h"
@@ -22,6 +23,7 @@ struct accept_setup {
 	struct listeners *listeners;
 	struct amy_poller *poller;         /* clients are registered with it, disarmed */
 	struct record_pipe *const *pipes;  /* the handlers' */
+	struct load *loads;                /* the handlers': nclients is counted up */
 	unsigned nhandlers;
 	unsigned max_clients;
 	atomic_uint *nclients; /* shared with the handlers, who count down */

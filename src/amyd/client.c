@@ -19,6 +19,14 @@
 /* That lines are over it is logged so seldom. */
 #define RATE_LOG_MS 1000
 
+static void
+client_leave(struct handler *handler, struct session *session)
+{
+	atomic_fetch_sub_explicit(&handler->load->nclients, 1, memory_order_relaxed);
+	amy_registrar_deregister(handler->registrar, session->id);
+	session_destroy(session);
+}
+
 void
 client_add(struct handler *handler, struct session *session)
 {
@@ -28,8 +36,7 @@ client_add(struct handler *handler, struct session *session)
 		log_error("%s is turned away: %s: lower max_clients or queue",
 		          session_name(session, name), strerror(errno));
 		stats_add(handler->view.stats, STAT_REFUSED_MEMORY, 1);
-		amy_registrar_deregister(handler->registrar, session->id);
-		session_destroy(session);
+		client_leave(handler, session);
 		return;
 	}
 	if (watch_start(&handler->watch, &handler->view, session) == -1)
@@ -68,8 +75,7 @@ client_end(struct handler *handler, struct session *session)
 	view_remove(view, session);
 	lease_end(&handler->leases, session);
 	members_forget(&handler->members, session);
-	amy_registrar_deregister(handler->registrar, session->id);
-	session_destroy(session);
+	client_leave(handler, session);
 }
 
 /* A client that waits for nothing else: line_rate lets it go on. */

@@ -20,6 +20,7 @@
 #include "handler_thread.h"
 #include "heartbeat.h"
 #include "hits.h"
+#include "monotonic.h"
 #include "news.h"
 #include "upstreams.h"
 
@@ -57,6 +58,7 @@ struct handler_thread {
 	struct hits hits;
 	struct late_event late[MAX_LATE];
 	size_t nlate;
+	struct load_mark mark;
 	int timeout_ms;   /* until a timer is due, or a lease ends; -1: there is nothing such */
 	int64_t awake_ns; /* since when there is something to do in this turn; 0: not looked */
 };
@@ -231,6 +233,16 @@ wait_for_records(struct handler_thread *thread)
 		handle_records(thread);
 }
 
+/* Tell the accept thread how busy it is. */
+static void
+mark_load(struct handler_thread *thread)
+{
+	int64_t now_ms = view_now_ms(&thread->handler.view);
+
+	if (now_ms - thread->mark.at_ms >= LOAD_MARK_MS)
+		load_mark(thread->handler.load, &thread->mark, now_ms, monotonic_cpu_ns());
+}
+
 /* Milliseconds until a timer is due, or a lease ends; -1: there is nothing of the kind. */
 static int
 next_ms(struct handler_thread *thread)
@@ -339,6 +351,7 @@ turn(struct handler_thread *thread)
 	router_wake_others(view);
 	hits_turn(&thread->hits, view);
 	thread->timeout_ms = next_ms(thread);
+	mark_load(thread);
 	view_end_turn(view);
 	count_turn(thread);
 }

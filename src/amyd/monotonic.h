@@ -10,4 +10,7 @@ int64_t monotonic_now_ms(void);
 /* The same in nanoseconds. */
 int64_t monotonic_now_ns(void);
 
+/* The CPU time that the calling thread has had, in nanoseconds. */
+int64_t monotonic_cpu_ns(void);
+
 #endif

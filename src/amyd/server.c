@@ -133,6 +133,7 @@ start_threads(struct server *server, struct listeners *listeners)
 		.listeners = listeners,
 		.poller = server->poller,
 		.pipes = server->pipe_pointers,
+		.loads = server->router->loads,
 		.nhandlers = server->conf->handlers,
 		.max_clients = server->conf->max_clients,
 		.nclients = &server->nclients,
