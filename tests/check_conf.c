@@ -1065,6 +1065,45 @@ assert_target(const struct conf_target *target, enum conf_target_kind kind,
 	ck_assert_str_eq(target->name, name);
 }
 
+START_TEST(rule_has_a_format_for_what_leaves)
+{
+	static const struct {
+		const char *format, *unknown;
+	} bad[] = {
+		{ "%", "there is no %:" },          { "%txt", "there is no %txt:" },
+		{ "%text%", "there is no %:" },     { "%% %Text", "there is no %:" },
+		{ "%textx", "there is no %textx:" }, { "100% of %text", "there is no %:" },
+	};
+	struct conf conf;
+	char text[200], expected[100];
+
+	make_folder();
+	load_good("rule a { match = a to = \"file:/a\" format = \"%time %subject %text\" }\n"
+	          "rule b { match = a to = \"file:/a\" format = \"%text\" }\n"
+	          "rule c { match = a to = { \"subject:x\", \"tcp:127.0.0.1:1\" }\n"
+	          "format = '<%from> %user %seq@%node: %% %text' }\n"
+	          "rule d { match = a to = \"subject:x\" }\n",
+	          &conf);
+	ck_assert_str_eq(conf.rules[0].format, "%time %subject %text");
+	ck_assert_ptr_null(conf.rules[1].format);
+	ck_assert_str_eq(conf.rules[2].format, "<%from> %user %seq@%node: %% %text");
+	ck_assert_ptr_null(conf.rules[3].format);
+	conf_fini(&conf);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		snprintf(text, sizeof text, "rule a { match = a to = \"file:/a\"\nformat = \"%s\"\n}",
+		         bad[i].format);
+		snprintf(expected, sizeof expected, "format = \"%s\": %s", bad[i].format,
+		         bad[i].unknown);
+		assert_refused(text, 2, expected);
+	}
+	assert_refused("rule a { match = a to = \"file:/a\"\nformat = \"a\\nb\"\n}", 2,
+	               "format: it is one line");
+	assert_refused("rule a { match = a to = \"subject:x\" format = \"%seq\" }", 1,
+	               "rule a: format = is for lines to files, syslog and TCP");
+	remove_folder();
+}
+END_TEST
+
 START_TEST(rules_have_targets)
 {
 	const struct conf_target *targets;
@@ -2275,6 +2314,7 @@ main(void)
 	    two_listeners_on_one_address_are_refused,
 	    history_has_defaults,
 	    bad_history_is_refused,
+	    rule_has_a_format_for_what_leaves,
 	    rules_have_targets,
 	    rule_needs_a_match_and_a_target,
 	    one_target_needs_no_braces,

@@ -172,6 +172,8 @@ START_TEST(each_option_of_a_rule_is_told_by_its_name)
 	assert_both_ways(plain, RULE "to = \"file:/a\" regex = x }", "rule archive: regex\n");
 	assert_both_ways(RULE "to = \"file:/a\" regex = y }",
 	                 RULE "to = \"file:/a\" regex = x }", "rule archive: regex\n");
+	assert_both_ways(plain, RULE "to = \"file:/a\" format = \"%seq %text\" }",
+	                 "rule archive: format\n");
 	assert_both_ways(plain, RULE "to = \"file:/a\" queue = 8k }", "rule archive: queue\n");
 	assert_both_ways(plain, RULE "to = \"file:/a\" stop = true }", "rule archive: stop\n");
 	assert_both_ways(plain, RULE "to = \"file:/b\" }", "rule archive: to\n");

@@ -165,6 +165,61 @@ START_TEST(threads_share_a_copy)
 }
 END_TEST
 
+/* ---- Formats ----------------------------------------------------------------------- */
+
+static void
+expect_formatted(const struct publication *line, const char *format, const char *expected)
+{
+	struct publication *copy = publication_copy_formatted(line, format);
+
+	MUST(copy != NULL);
+	ck_assert_msg(copy->text.nbytes == strlen(expected) &&
+	                  memcmp(copy->text.bytes, expected, copy->text.nbytes) == 0,
+	              "%s: %.*s", format, (int)copy->text.nbytes, copy->text.bytes);
+	MUST(copy->subject.nbytes == line->subject.nbytes);
+	publication_unref(copy);
+}
+
+START_TEST(format_is_filled_in)
+{
+	struct publication line = {
+		.seq = 17,
+		.wall_ms = INT64_C(1764361800123),
+		.subject = { "log.web", 7 },
+		.text = { "a %text \0 b", 11 },
+		.from = { "@ann", 4 },
+	};
+	struct publication *copy;
+	char expected[300], host[256] = "";
+
+	setenv("TZ", "XYZ-01:30", 1);
+	tzset();
+	expect_formatted(&line, "%subject", "log.web");
+	expect_formatted(&line, "%time", "2025-11-28T22:00:00.123+01:30");
+	expect_formatted(&line, "%from,%user", "@ann,-");
+	expect_formatted(&line, "%seq", "17");
+	expect_formatted(&line, "100%% %seq%%", "100% 17%");
+	expect_formatted(&line, "", "");
+	gethostname(host, sizeof host - 1);
+	snprintf(expected, sizeof expected, "[%s] log.web", host);
+	expect_formatted(&line, "[%node] %subject", expected);
+	copy = publication_copy_formatted(&line, "%text|%text");
+	MUST(copy != NULL && copy->text.nbytes == 23);
+	MUST(memcmp(copy->text.bytes, "a %text \0 b|a %text \0 b", 23) == 0);
+	publication_unref(copy);
+	line.seq = 0;
+	expect_formatted(&line, "%seq", "-");
+}
+END_TEST
+
+START_TEST(without_memory_there_is_no_line_of_a_format)
+{
+	fault_set(FAULT_ALLOCATION, 1, ENOMEM);
+	MUST(publication_copy_formatted(&sample, "%subject %text") == NULL);
+	fault_set(FAULT_ALLOCATION, 0, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -174,5 +229,7 @@ main(void)
 	    copy_is_as_large_as_is_said,
 	    copy_goes_with_its_last_reference,
 	    without_memory_there_is_no_copy,
-	    threads_share_a_copy);
+	    threads_share_a_copy,
+	    format_is_filled_in,
+	    without_memory_there_is_no_line_of_a_format);
 }

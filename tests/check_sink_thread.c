@@ -711,7 +711,7 @@ END_TEST
 
 /* ---- syslog ----------------------------------------------------------------------- */
 
-START_TEST(syslog_gets_printable_text_with_its_priority)
+START_TEST(syslog_gets_text_without_control_bytes_with_its_priority)
 {
 	const struct conf_target to_syslog = {
 		.kind = CONF_TARGET_SYSLOG,
@@ -723,14 +723,14 @@ START_TEST(syslog_gets_printable_text_with_its_priority)
 	make_folder();
 	thread = sink_thread_start(&rule, &to_syslog);
 	MUST(thread != NULL);
-	put("plain %s text");
+	put("plain %s caf\xc3\xa9");
 	put_bytes("a\0\n\xff\\", 5);
 	sink_thread_reopen(thread);
 	put("");
 	settle();
 	ck_assert_uint_eq(usage().nwritten, 3);
 	sink_thread_stop(thread, PATIENCE_MS);
-	ck_assert_str_eq(said, "plain %s text\na\\x00\\x0a\\xff\\x5c\n\n");
+	ck_assert_str_eq(said, "plain %s caf\xc3\xa9\na\\x00\\x0a\\xff\\x5c\n\n");
 	ck_assert_int_eq(atomic_load(&said_priority), LOG_LOCAL3 | LOG_ERR);
 	remove_folder();
 }
@@ -849,7 +849,7 @@ main(void)
 	    fifo_whose_reader_went_away_is_logged_and_written_again,
 	    thread_that_hangs_is_left_behind,
 	    queue_is_bounded_while_its_reader_sleeps,
-	    syslog_gets_printable_text_with_its_priority,
+	    syslog_gets_text_without_control_bytes_with_its_priority,
 	    syslog_line_is_cut_if_it_is_very_long,
 	    syslog_line_that_the_logger_does_not_take_is_lost_and_counted,
 	    thread_is_not_started_without_memory,

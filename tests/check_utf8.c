@@ -48,11 +48,45 @@ START_TEST(nothing_is_read_behind_the_end)
 }
 END_TEST
 
+static void
+expect_escaped(const char *bytes, size_t nbytes, size_t size, const char *expected)
+{
+	char buffer[64];
+
+	memset(buffer, 'x', sizeof buffer);
+	ck_assert_ptr_eq(utf8_escape(buffer, size, bytes, nbytes), buffer);
+	ck_assert_str_eq(buffer, expected);
+	for (size_t i = size; i < sizeof buffer; i++)
+		ck_assert_int_eq(buffer[i], 'x');
+}
+
+START_TEST(characters_pass_and_what_controls_is_escaped)
+{
+	expect_escaped("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", 14, 64,
+	               "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80");
+	expect_escaped("a\0\n\x1b\x7f\\", 6, 64, "a\\x00\\x0a\\x1b\\x7f\\x5c");
+	expect_escaped("\xc2\x9b[2J \xc2\xa0", 8, 64, "\\xc2\\x9b[2J \xc2\xa0");
+	expect_escaped("\xff\xc3", 2, 64, "\\xff\\xc3");
+	expect_escaped("", 0, 64, "");
+}
+END_TEST
+
+START_TEST(text_that_does_not_fit_is_cut_between_characters)
+{
+	expect_escaped("\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 16, 16,
+	               "\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80...");
+	expect_escaped("0123456789abc", 13, 16, "0123456789ab...");
+	expect_escaped("0123456789ab", 12, 16, "0123456789ab");
+}
+END_TEST
+
 int
 main(void)
 {
 	return RUN_SUITE("utf8",
 	    characters_have_one_to_four_bytes,
 	    what_is_not_well_formed_is_none,
-	    nothing_is_read_behind_the_end);
+	    nothing_is_read_behind_the_end,
+	    characters_pass_and_what_controls_is_escaped,
+	    text_that_does_not_fit_is_cut_between_characters);
 }

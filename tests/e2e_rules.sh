@@ -249,6 +249,36 @@ for host in 127.0.0.1 localhost; do
 	kill_server
 done
 
+# ---- Formats -----------------------------------------------------------------------------
+
+start_daemon <<END
+handlers = 2
+listen main { address = "127.0.0.1:0" }
+history logs { match = "log.>" }
+rule tagged { match = "log.>"  format = "%time %node %subject %seq %from %user 100%%: %text"
+              to = {"file:$work/tagged", "tcp:127.0.0.1:1", "subject:copy"} }
+rule bare   { match = ">"  to = {"file:$work/bare"} }
+rule copied { match = "copy"  format = "%subject:%text"  to = {"file:$work/copied"} }
+END
+main_port=$(port main)
+subscribe copies openbsd copy 127.0.0.1 "$main_port"
+printf 'NAME ann\nPUB log.web hello %%text\nQUIT\n' | command_lines >"$work/out"
+check "a target gets lines as its format has them" wait_until file_has "$work/tagged" \
+    "^$log_time $(hostname) log\.web 1 @ann - 100%: hello %text\$"
+wait_until has_lines "$work/bare" 1
+is "a rule without one has the bare text" "hello %text" "$(head -n 1 "$work/bare")"
+check "a subject has it, too" wait_until file_has "$work/copies.out" '^MSG copy hello %text$'
+check "and the rule behind it has its own" wait_until file_has "$work/copied" '^copy:hello %text$'
+check "what a target has of a format adds up" balances tagged "file:$work/tagged"
+sed -i 's/^rule copied .*/rule copied { match = "copy"  format = "now %text"  to = {"file:'"$(
+	echo "$work" | sed 's|/|\\/|g')"'\/copied"} }/' "$work/conf"
+kill -HUP "$daemon"
+wait_until file_has "$work/log" 'reload: changed: rule copied: format'
+echo 'PUB copy again' | command_lines >"$work/out"
+check "a reload changes it" wait_until file_has "$work/copied" '^now again$'
+leave copies
+stop_daemon
+
 # ---- Syslog ------------------------------------------------------------------------------
 
 if has_own_mounts; then
@@ -271,6 +301,9 @@ if has_own_mounts; then
 	printf 'PUB log.x 100%% of %%s%%n \033[31m\n' | command_lines >/dev/null
 	check "syslog: a line is no format" wait_until grep -aqF '100% of %s%n ' "$work/syslog"
 	check "syslog: facility and level are those of the rule" grep -aq '^<155>' "$work/syslog"
+	printf 'PUB log.x caf\303\251 \342\202\254\n' | command_lines >/dev/null
+	check "syslog: UTF-8 gets through as it is" wait_until grep -aqF "$(printf 'caf\303\251 \342\202\254')" \
+	    "$work/syslog"
 	check "syslog: control bytes do not get through" not grep -aq "$(printf '\033')" "$work/syslog"
 	kill -STOP "$syslog"
 	seq -f 'PUB log.x %g' 1 20000 | command_lines >"$work/finals"

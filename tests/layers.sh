@@ -40,9 +40,9 @@ cat >"$work/table" <<'END'
 0.2 conf_check supervision
 0.1 activation conf_rule heartbeat notify
 0.05 log
-0.0 address alike budget conf_text hash http_host http_limits lines memory mhd monotonic
-0.0 peer_tcp rate regex standstill status_page subject system_log timestamp units unread usage
-0.0 utf8
+0.0 address alike budget conf_text format hash http_host http_limits lines memory mhd
+0.0 monotonic node peer_tcp rate regex standstill status_page subject system_log timestamp
+0.0 units unread usage utf8
 END
 # <amy.h> is layer 1, config.h below all.
 

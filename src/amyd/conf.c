@@ -368,8 +368,12 @@ static cfg_opt_t history_options[] = {
 	CFG_END(),
 };
 
+/* Of a line, for a target that is no subject: what it is then needs no copy of its own. */
+#define DEFAULT_FORMAT "%text"
+
 static cfg_opt_t rule_options[] = {
 	CFG_STR("match", NULL, CFGF_NODEFAULT),   CFG_STR("regex", NULL, CFGF_NODEFAULT),
+	CFG_STR("format", DEFAULT_FORMAT, CFGF_NONE),
 	CFG_STR_LIST("to", NULL, CFGF_NODEFAULT), CFG_STR("queue", "1M", CFGF_NONE),
 	CFG_BOOL("stop", cfg_false, CFGF_NONE),   CFG_END(),
 };
@@ -426,6 +430,7 @@ static const struct {
 	{ "rule", check_rule },
 	{ "rule|match", conf_check_pattern },
 	{ "rule|regex", conf_check_regex },
+	{ "rule|format", conf_check_format },
 	{ "rule|to", conf_check_target },
 	{ "rule|queue", check_queue },
 };
@@ -618,6 +623,22 @@ read_targets(struct conf_rule *rule, cfg_t *section)
 	return 0;
 }
 
+/* A line that is handed on to a subject stays what it is. */
+static int
+check_formatted(const struct conf_rule *rule, cfg_t *section)
+{
+	if (rule->format == NULL)
+		return 0;
+	for (size_t i = 0; i < rule->ntargets; i++)
+		if (rule->targets[i].kind != CONF_TARGET_SUBJECT)
+			return 0;
+	cfg_error(section,
+	          "rule %s: format = is for lines to files, syslog and TCP, and it has no such "
+	          "target: remove it",
+	          rule->name);
+	return -1;
+}
+
 static int
 read_rule(struct conf_rule *rule, cfg_t *section)
 {
@@ -627,7 +648,10 @@ read_rule(struct conf_rule *rule, cfg_t *section)
 	    copy_text(&rule->match, section, "match") == -1 ||
 	    copy_text(&rule->regex, section, "regex") == -1)
 		return -1;
-	return read_targets(rule, section);
+	if (strcmp(cfg_getstr(section, "format"), DEFAULT_FORMAT) != 0 &&
+	    copy_text(&rule->format, section, "format") == -1)
+		return -1;
+	return read_targets(rule, section) == -1 ? -1 : check_formatted(rule, section);
 }
 
 static int
@@ -833,6 +857,7 @@ fini_rule(struct conf_rule *rule)
 	free(rule->name);
 	free(rule->match);
 	free(rule->regex);
+	free(rule->format);
 }
 
 void

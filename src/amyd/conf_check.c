@@ -6,6 +6,7 @@
 #include "address.h"
 #include "conf_check.h"
 #include "conf_rule.h"
+#include "format.h"
 #include "regex.h"
 #include "subject.h"
 #include "units.h"
@@ -155,6 +156,24 @@ conf_check_regex(cfg_t *cfg, cfg_opt_t *opt)
 	if (regex_check(last_string(opt), why, sizeof why))
 		return 0;
 	cfg_error(cfg, "regex = '%s': %s", last_string(opt), why);
+	return -1;
+}
+
+int
+conf_check_format(cfg_t *cfg, cfg_opt_t *opt)
+{
+	struct format_piece unknown;
+
+	if (format_check(last_string(opt), &unknown)) {
+		if (strchr(last_string(opt), '\n') == NULL)
+			return 0;
+		cfg_error(cfg, "format: it is one line, and has no line feed");
+		return -1;
+	}
+	cfg_error(cfg,
+	          "format = \"%s\": there is no %.*s: write %%text, %%subject, %%time, %%from, "
+	          "%%user, %%seq, %%node, or %%%% for a %%",
+	          last_string(opt), (int)unknown.nbytes, unknown.bytes);
 	return -1;
 }
 

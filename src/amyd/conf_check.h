@@ -39,6 +39,7 @@ int conf_check_address(cfg_t *cfg, cfg_opt_t *opt);
 int conf_check_subject(cfg_t *cfg, cfg_opt_t *opt);
 int conf_check_pattern(cfg_t *cfg, cfg_opt_t *opt);
 int conf_check_regex(cfg_t *cfg, cfg_opt_t *opt);
+int conf_check_format(cfg_t *cfg, cfg_opt_t *opt);
 int conf_check_target(cfg_t *cfg, cfg_opt_t *opt);
 
 /* A file mode: octal digits, as chmod(1) takes them. -1: they are none. */

@@ -60,6 +60,7 @@ static const struct option history_options[] = {
 static const struct option rule_options[] = {
 	TEXT(struct conf_rule, "match", match),
 	TEXT(struct conf_rule, "regex", regex),
+	TEXT(struct conf_rule, "format", format),
 	VALUE(struct conf_rule, "queue", queue),
 	VALUE(struct conf_rule, "stop", stop),
 	END,

@@ -38,6 +38,7 @@ struct conf_rule {
 	char *name;
 	char *match; /* a pattern */
 	char *regex; /* that the text must match, for PCRE2; NULL: any text */
+	char *format; /* of lines for files, syslog and TCP; NULL: the text alone */
 	struct conf_target *targets;
 	size_t ntargets;
 	size_t queue; /* bytes that may wait for each target */

@@ -24,6 +24,7 @@ libamyd_a_SOURCES = \
 	%D%/conf_text.c %D%/conf_text.h \
 	%D%/deliver.c \
 	%D%/follow.c %D%/follow.h \
+	%D%/format.c %D%/format.h \
 	%D%/group.c %D%/group.h \
 	%D%/handler_thread.c %D%/handler_thread.h \
 	%D%/hits.c %D%/hits.h \
@@ -46,6 +47,7 @@ libamyd_a_SOURCES = \
 	%D%/mode.c %D%/mode.h \
 	%D%/monotonic.c %D%/monotonic.h \
 	%D%/news.c %D%/news.h \
+	%D%/node.c %D%/node.h \
 	%D%/notify.c %D%/notify.h \
 	%D%/output.c %D%/output.h \
 	%D%/packet.c %D%/packet.h \

@@ -31,6 +31,12 @@ struct publication {
 /* A copy with bytes of its own, and one reference, the caller's. NULL: ENOMEM. */
 struct publication *publication_copy(const struct publication *publication);
 
+/*
+ * A copy whose text is the line as a format (format.h) has it. NULL: ENOMEM.
+ */
+struct publication *publication_copy_formatted(const struct publication *publication,
+                                               const char *format);
+
 /* The bytes of memory that its copy takes. */
 size_t publication_size(const struct publication *publication);
 

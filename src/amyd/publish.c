@@ -210,22 +210,42 @@ hand_on(struct view *view, struct post *post, const char *subject)
 		post->is_taken = true;
 }
 
+/*
+ * The line as the targets of a rule get it; with a format, *formatted is it, once for all of
+ * them. NULL: ENOMEM.
+ */
+static struct publication *
+line_for_targets(struct post *post, const struct conf_rule *rule,
+                 struct publication **formatted)
+{
+	if (rule->format == NULL)
+		return post_copy(post);
+	if (*formatted == NULL)
+		*formatted = publication_copy_formatted(&post->line, rule->format);
+	return *formatted;
+}
+
 static void
 apply_rule(struct view *view, struct post *post, size_t index)
 {
 	const struct conf_rule *rule = &view->router->policy.conf->rules[index];
+	struct publication *formatted = NULL, *line;
 
 	for (size_t i = 0; i < rule->ntargets; i++) {
 		struct sink *sink = view->router->policy.sinks[index][i];
 
 		if (rule->targets[i].kind == CONF_TARGET_SUBJECT) {
 			hand_on(view, post, rule->targets[i].name);
-		} else if (sink != NULL && post_copy(post) != NULL) {
-			sink_put(sink, post->copy);
+			continue;
+		}
+		line = sink == NULL ? NULL : line_for_targets(post, rule, &formatted);
+		if (line != NULL) {
+			sink_put(sink, line);
 			post->is_taken = view->has_fed_sinks = true;
 			view->cost++;
 		}
 	}
+	publication_unref(formatted);
 }
 
 static void

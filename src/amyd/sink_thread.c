@@ -15,6 +15,7 @@
 #include "monotonic.h"
 #include "sink_thread.h"
 #include "system_log.h"
+#include "utf8.h"
 
 #define RETRY_MS 1000
 #define MAX_SYSLOG 8192 /* bytes of one line; a longer one is cut */
@@ -305,7 +306,7 @@ write_line_to_syslog(struct sink_thread *thread, const struct publication *publi
 {
 	char text[MAX_SYSLOG];
 
-	log_escape(text, sizeof text, publication->text.bytes, publication->text.nbytes);
+	utf8_escape(text, sizeof text, publication->text.bytes, publication->text.nbytes);
 	if (system_log_write(&thread->logger, thread->syslog_priority, text)) {
 		sink_wrote(thread->sink, 1);
 		note_success(thread);

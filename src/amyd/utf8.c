@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "utf8.h"
 
@@ -46,4 +48,42 @@ utf8_length(const char *bytes, size_t nbytes)
 		if (!is_within(b[i], 0x80, 0xbf))
 			return 0;
 	return n;
+}
+
+/* Of n bytes; 0: it is none. Those from U+0080 to U+009F control terminals, too. */
+static bool
+is_plain(const char *bytes, size_t n)
+{
+	unsigned char first = (unsigned char)bytes[0];
+
+	if (n == 1)
+		return first >= 0x20 && first != 0x7f && first != '\\';
+	return n > 1 && !(first == 0xc2 && (unsigned char)bytes[1] < 0xa0);
+}
+
+const char *
+utf8_escape(char *buffer, size_t size, const char *bytes, size_t nbytes)
+{
+	size_t used = 0, n;
+
+	for (size_t i = 0; i < nbytes; i += n) {
+		bool plain;
+
+		n = utf8_length(bytes + i, nbytes - i);
+		plain = is_plain(bytes + i, n);
+		n = plain ? n : 1;
+		/* Room for this one, and for "..." in place of the next. */
+		if (used + (plain ? n : 4) + 4 > size) {
+			strcpy(buffer + used, "...");
+			return buffer;
+		}
+		if (plain) {
+			memcpy(buffer + used, bytes + i, n);
+			used += n;
+		} else {
+			used += (size_t)sprintf(buffer + used, "\\x%02x", (unsigned char)bytes[i]);
+		}
+	}
+	buffer[used] = '\0';
+	return buffer;
 }
