@@ -17,6 +17,9 @@
 #include "session.h"
 
 #define MAX_ACCEPTS_A_TURN 64
+
+/* As many as may wait to be accepted. */
+#define MAX_ACCEPTS_AT_THE_END 4096
 #define FIRST_PAUSE_MS 10
 #define LAST_PAUSE_MS 1000
 
@@ -373,26 +376,39 @@ goes_on_after(struct accept_thread *thread, struct door *door, int error)
 	}
 }
 
+/* False: nobody else can be taken now. */
+static bool
+door_accept_one(struct accept_thread *thread, struct door *door)
+{
+	struct address peer = { .length = sizeof peer.u };
+	int fd = accept4(door->listener->fd, &peer.u.any, &peer.length,
+	                 SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd == -1)
+		return errno != EAGAIN && goes_on_after(thread, door, errno);
+	door->pause_ms = 0;
+	door_take_token(door);
+	welcome(thread, door, fd, &peer);
+	return true;
+}
+
 /* Take what waits at the door, within the turn's budget. */
 static void
 door_accept(struct accept_thread *thread, struct door *door)
 {
-	for (int i = 0; i < MAX_ACCEPTS_A_TURN; i++) {
-		struct address peer = { .length = sizeof peer.u };
-		int fd;
+	for (int i = 0; i < MAX_ACCEPTS_A_TURN; i++)
+		if (!door_has_token(thread, door, i == 0) || !door_accept_one(thread, door))
+			return;
+}
 
-		if (!door_has_token(thread, door, i == 0))
-			return;
-		fd = accept4(door->listener->fd, &peer.u.any, &peer.length,
-		             SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd != -1) {
-			door->pause_ms = 0;
-			door_take_token(door);
-			welcome(thread, door, fd, &peer);
-		} else if (errno == EAGAIN || !goes_on_after(thread, door, errno)) {
-			return;
-		}
-	}
+/* We go: whoever waits at a door has come before, and may have sent lines already. */
+static void
+accept_the_last(struct accept_thread *thread)
+{
+	for (size_t i = 0; i < thread->ndoors; i++)
+		for (int n = 0; n < MAX_ACCEPTS_AT_THE_END; n++)
+			if (!door_accept_one(thread, thread->doors[i]))
+				break;
 }
 
 /* The one place where a listener is given back to the kernel. */
@@ -446,6 +462,7 @@ hear_word(struct accept_thread *thread)
 		standstill_wait(thread->setup.standstill);
 		break;
 	case WORD_STOP:
+		accept_the_last(thread);
 		return false;
 	}
 	if (amy_registrar_rearm(thread->registrar, thread->word_id, AMY_READ) == -1)

@@ -54,9 +54,19 @@ client_publish_will(struct handler *handler, struct session *session)
 {
 	const struct publication *will = session->will;
 
-	if (will == NULL || session->has_quit || handler->phase != HANDLER_RUNNING)
+	if (will == NULL || session->has_quit || handler->phase >= HANDLER_DRAINING)
 		return;
 	router_publish_last(&handler->view, session, &will->subject, &will->text);
+}
+
+/* All that it has sent before we go down was run; or it will not be. */
+static void
+client_is_heard(struct handler *handler, struct session *session)
+{
+	if (!session->is_unheard)
+		return;
+	session->is_unheard = false;
+	handler->nunheard--;
 }
 
 static void
@@ -66,6 +76,7 @@ client_end(struct handler *handler, struct session *session)
 	char name[SESSION_MAX_NAME];
 
 	log_debug("%s is gone", session_name(session, name));
+	client_is_heard(handler, session);
 	ask_forget(view, session);
 	view_unfollow_all(view, session);
 	if (session->nuntold > 0)
@@ -140,11 +151,14 @@ client_refuse_line(struct handler *handler, struct session *session,
 	mode->over_rate(&handler->view, session, line);
 }
 
+/* Going down, nothing has to wait: what would be refused still is. */
 static bool
 client_has_token(struct handler *handler, struct session *session)
 {
 	unsigned line_rate = session->listener->line_rate;
 
+	if (handler->phase != HANDLER_RUNNING && mode_of(session)->over_rate == NULL)
+		return true;
 	return line_rate == 0 ||
 	       rate_take(&session->line_rate, line_rate, view_now_ms(&handler->view));
 }
@@ -211,7 +225,7 @@ client_run_some(struct handler *handler, struct session *session)
 		has_run = true;
 	}
 	if (session->state != SESSION_OPEN)
-		amy_line_reader_fini(&session->reader);
+		session_forget_lines(session);
 	else if (amy_line_reader_keep(&session->reader) == -1)
 		session_fail(session, strerror(errno));
 	client_watch_line(handler, session, has_run);
@@ -295,6 +309,8 @@ client_receive(struct handler *handler, struct session *session)
 	const struct mode *mode = mode_of(session);
 	ssize_t n = session_receive(session, handler->buffer, HANDLER_BUFFER_BYTES);
 
+	if (session->is_unheard)
+		session_count_heard(session, n, HANDLER_BUFFER_BYTES);
 	if (n == -1)
 		client_end_input(handler, session);
 	if (n <= 0)
@@ -312,10 +328,32 @@ client_receive(struct handler *handler, struct session *session)
 static void
 client_say_goodbye(struct handler *handler, struct session *session)
 {
-	if (handler->phase == HANDLER_STOPPING)
+	switch (handler->phase) {
+	case HANDLER_RUNNING:
+	case HANDLER_HEARING:
+		return;
+	case HANDLER_DRAINING:
+		if (session_has_work(session) && !session->is_unheard)
+			session_bye(session, "DRAIN", "the server is going down");
+		return;
+	case HANDLER_STOPPING:
 		session->state = SESSION_DEAD;
-	else if (session_has_work(session))
-		session_bye(session, "DRAIN", "the server is going down");
+		return;
+	}
+}
+
+/* Was all of it run that it had sent? Then its end of input counts, too. */
+static void
+client_look_if_heard(struct handler *handler, struct session *session)
+{
+	bool is_open = session->state == SESSION_OPEN;
+
+	if (!session->is_unheard ||
+	    (is_open && (session->nunheard > 0 || amy_line_reader_has_line(&session->reader))))
+		return;
+	client_is_heard(handler, session);
+	if (is_open && session_has_said_all(session))
+		client_end_input(handler, session);
 }
 
 static void
@@ -395,8 +433,10 @@ client_flush(struct handler *handler, struct session *session)
 static void
 client_go_on(struct handler *handler, struct session *session)
 {
-	if (handler->phase != HANDLER_RUNNING)
+	if (handler->phase != HANDLER_RUNNING) {
+		client_look_if_heard(handler, session);
 		client_say_goodbye(handler, session);
+	}
 	client_flush(handler, session);
 	if (session->state == SESSION_LISTENING)
 		session_finish_if_idle(session);
@@ -505,7 +545,15 @@ client_turn(struct handler *handler, struct session *session, unsigned events)
 void
 client_hear_out(struct handler *handler, struct session *session)
 {
-	if (session_own(session, handler->registrar) && session_wants_input(session) &&
-	    !amy_line_reader_has_line(&session->reader))
-		client_receive(handler, session);
+	struct view *view = &handler->view;
+
+	session_count_unheard(session);
+	if (!session->is_unheard)
+		return;
+	handler->nunheard++;
+	if (session->is_waiting && session->timer.run == client_may_go_on) {
+		timers_cancel(&view->timers, &session->timer);
+		session->is_waiting = false;
+	}
+	view_mark_dirty(view, session);
 }

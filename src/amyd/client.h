@@ -26,7 +26,8 @@
 
 enum handler_phase {
 	HANDLER_RUNNING,
-	HANDLER_DRAINING, /* every client is told goodbye */
+	HANDLER_HEARING,  /* going down: what clients have sent until now is run */
+	HANDLER_DRAINING, /* every client is told goodbye, once it was heard */
 	HANDLER_STOPPING, /* every client is closed at once */
 };
 
@@ -41,6 +42,7 @@ struct handler {
 	struct members members;
 	struct load *load;
 	enum handler_phase phase;
+	size_t nunheard;     /* clients of which not all is run that they sent before */
 	int64_t read_ns;     /* when the lines that it runs were read; 0: not looked */
 	int64_t rate_log_ms; /* when it may be logged again that a client is over line_rate */
 	char *buffer;        /* of HANDLER_BUFFER_BYTES: what a client has just sent */
@@ -62,7 +64,10 @@ void client_turn(struct handler *handler, struct session *session, unsigned even
 /* Run the lines that are there already, of one that was parked and may go on. */
 void client_run_lines(struct handler *handler, struct session *session);
 
-/* The last turn, before goodbye is said: what it has sent until now still counts. */
+/*
+ * Going down: what it has sent until now is run before it is told goodbye, also what is in its
+ * socket still. It is one of nunheard until then.
+ */
 void client_hear_out(struct handler *handler, struct session *session);
 
 /*

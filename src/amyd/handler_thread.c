@@ -60,6 +60,7 @@ struct handler_thread {
 	size_t nlate;
 	struct load_mark mark;
 	int timeout_ms;   /* until a timer is due, or a lease ends; -1: there is nothing such */
+	bool has_heard_out; /* and has reported it */
 	int64_t awake_ns; /* since when there is something to do in this turn; 0: not looked */
 };
 
@@ -104,13 +105,22 @@ turn_registration(struct handler_thread *thread, const struct record *record)
 }
 
 static void
-drain(struct handler_thread *thread)
+hear_out(struct handler_thread *thread)
 {
 	struct view *view = &thread->handler.view;
 
+	thread->handler.phase = HANDLER_HEARING;
 	for (size_t i = 0; i < view->nslots; i++)
 		if (view->sessions[i] != NULL)
 			client_hear_out(&thread->handler, view->sessions[i]);
+}
+
+/* Lines of the clients that others have heard out come before goodbye. */
+static void
+drain(struct handler_thread *thread)
+{
+	router_read_inbox(&thread->handler.view);
+	ask_read(&thread->handler.view);
 	thread->handler.phase = HANDLER_DRAINING;
 }
 
@@ -136,6 +146,9 @@ handle(struct handler_thread *thread, const struct record *record)
 		break;
 	case RECORD_WAKE:
 		break; /* it has done its work: we are awake, and look at the inbox */
+	case RECORD_HEAR_OUT:
+		hear_out(thread);
+		break;
 	case RECORD_DRAIN:
 		turn_late(thread);
 		drain(thread);
@@ -322,6 +335,19 @@ watch_drops(struct handler_thread *thread)
 		           view_now_ms(view) + DROPS_PAUSE_MS, tell_of_drops);
 }
 
+/* What its clients have published is in the inboxes of the others by now. */
+static void
+report_if_heard_out(struct handler_thread *thread)
+{
+	const struct handler *handler = &thread->handler;
+
+	if (handler->phase == HANDLER_RUNNING || handler->nunheard > 0 || thread->has_heard_out)
+		return;
+	thread->has_heard_out = true;
+	if (atomic_fetch_sub_explicit(thread->setup.nhearing, 1, memory_order_acq_rel) == 1)
+		eventfd_write(thread->setup.end_fd, 1);
+}
+
 static void
 turn(struct handler_thread *thread)
 {
@@ -349,6 +375,7 @@ turn(struct handler_thread *thread)
 	upstreams_end(&thread->upstreams);
 	watch_drops(thread);
 	router_wake_others(view);
+	report_if_heard_out(thread);
 	hits_turn(&thread->hits, view);
 	thread->timeout_ms = next_ms(thread);
 	mark_load(thread);
@@ -387,14 +414,15 @@ run(void *argument)
 	warm_up(thread);
 	upstreams_begin(&thread->upstreams, 0, 0); /* none of them is to end yet */
 	thread->timeout_ms = 0; /* look at once: an upstream may have set a timer */
-	while (thread->handler.phase == HANDLER_RUNNING || thread->handler.view.nsessions > 0 ||
+	while (thread->handler.phase == HANDLER_RUNNING ||
+	       thread->handler.phase == HANDLER_HEARING || thread->handler.view.nsessions > 0 ||
 	       has_to_send(thread))
 		turn(thread);
 	while (!upstreams_stop(&thread->upstreams))
 		turn(thread);
 	heartbeat_end(&thread->heartbeat);
 	if (atomic_fetch_sub_explicit(thread->setup.nrunning, 1, memory_order_acq_rel) == 1)
-		eventfd_write(thread->setup.over_fd, 1);
+		eventfd_write(thread->setup.end_fd, 1);
 	return NULL;
 }
 

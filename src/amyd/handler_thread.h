@@ -25,8 +25,9 @@ struct handler_setup {
 	int64_t lease_ms; /* how long a quiet client is kept; 0: none is */
 	const struct targets *targets; /* of its connections, each handler has every nth */
 	struct standstill *standstill; /* that RECORD_STANDSTILL tells of */
+	atomic_uint *nhearing; /* counted down when a handler has heard its clients out */
 	atomic_uint *nrunning; /* counted down when a handler is over */
-	int over_fd;           /* an eventfd, written to when the last of them is */
+	int end_fd;            /* an eventfd, written to when the last of them has, and is */
 };
 
 /* NULL, errno: it could not be started. It ends after RECORD_DRAIN or RECORD_STOP. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <malloc.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
@@ -292,25 +294,19 @@ next_signal(int signal_fd, const struct server *server, struct supervision *supe
 {
 	int turn_ms = supervision_turn(supervision, server_nclients(server));
 	struct signalfd_siginfo info;
+	eventfd_t n;
 	struct pollfd pfds[] = {
 		{ .fd = signal_fd, .events = POLLIN },
-		{ .fd = server_over_fd(server), .events = POLLIN },
+		{ .fd = server_end_fd(server), .events = POLLIN },
 	};
 
 	if (timeout_ms == -1 || (turn_ms != -1 && turn_ms < timeout_ms))
 		timeout_ms = turn_ms;
-	poll(pfds, 2, timeout_ms);
+	if (poll(pfds, 2, timeout_ms) > 0 && pfds[1].revents != 0)
+		eventfd_read(pfds[1].fd, &n);
 	if (read(signal_fd, &info, sizeof info) != sizeof info)
 		return 0;
 	return (int)info.ssi_signo;
-}
-
-static bool
-is_over(const struct server *server)
-{
-	struct pollfd pfd = { .fd = server_over_fd(server), .events = POLLIN };
-
-	return poll(&pfd, 1, 0) == 1;
 }
 
 static bool
@@ -336,29 +332,58 @@ wait_for_end_signal(int signal_fd, struct reload *reloaded, struct supervision *
 	}
 }
 
-/* Goodbye to all, until all have gone, the time is up, or a second signal comes. */
+/* Wait until it is so, or the time is up. False: a second signal came. */
+static bool
+await(int signal_fd, const struct server *server, struct supervision *supervision,
+      bool (*is_so)(const struct server *), int64_t deadline_ms)
+{
+	while (!is_so(server)) {
+		int64_t left_ms = deadline_ms - monotonic_now_ms();
+		int wait_ms = left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+
+		if (left_ms <= 0)
+			return true;
+		if (is_end_signal(next_signal(signal_fd, server, supervision, wait_ms)))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What clients have sent is run first, so that those who read get it before goodbye: that may
+ * take half of the time. Then goodbye to all, until all have gone, the time is up, or a second
+ * signal comes.
+ */
 static void
 drain(int signal_fd, struct server *server, struct supervision *supervision, int64_t drain_ms)
 {
-	int64_t deadline = monotonic_now_ms() + drain_ms;
-	bool hurry = false;
+	int64_t now_ms = monotonic_now_ms();
 
 	notify_stopping(drain_ms);
-	server_drain(server);
-	while (!is_over(server) && !hurry) {
-		int64_t left = deadline - monotonic_now_ms();
-		int wait_ms = left > INT_MAX ? INT_MAX : (int)left;
-
-		hurry = left <= 0 ||
-		        is_end_signal(next_signal(signal_fd, server, supervision, wait_ms));
+	server_hear_out(server);
+	if (await(signal_fd, server, supervision, server_has_heard_out, now_ms + drain_ms / 2)) {
+		server_drain(server);
+		await(signal_fd, server, supervision, server_is_over, now_ms + drain_ms);
 	}
-	if (is_over(server))
+	if (server_is_over(server))
 		return;
 	log_warning("clients that are closed before all was sent to them: %u",
 	            server_nclients(server));
 	server_stop(server);
-	while (!is_over(server))
+	while (!server_is_over(server))
 		next_signal(signal_fd, server, supervision, -1);
+}
+
+/* Each was counted; most of them come behind goodbye, from who goes on sending. */
+static void
+log_not_run(const struct server *server, uint64_t nbefore)
+{
+	uint64_t n = server_count_not_run(server) - nbefore;
+
+	if (n > 0)
+		log_warning("lines that clients sent, and that came too late to be run: %" PRIu64
+		            ": raise drain_time, or stop first who sends them",
+		            n);
 }
 
 /* Until it is ready, all that goes wrong is said on stderr; then in the log. */
@@ -375,6 +400,7 @@ serve(int signal_fd, const struct options *options, struct conf **conf,
 		.listeners = listeners,
 	};
 	struct server *server;
+	uint64_t nnot_run;
 	int code;
 
 	server = server_start(*conf, listeners, &code);
@@ -392,7 +418,9 @@ serve(int signal_fd, const struct options *options, struct conf **conf,
 		log_info("going down; clients that are told: %u", server_nclients(server));
 	}
 	*conf = reloaded.conf; /* it may be another one by now */
+	nnot_run = server_count_not_run(server);
 	drain(signal_fd, server, &supervision, (*conf)->drain_ms);
+	log_not_run(server, nnot_run);
 	server_destroy(server);
 	if (code != EX_OK)
 		return code;

@@ -24,6 +24,7 @@ static const char *const helps[STAT_COUNT] = {
 	[STAT_EVENTS_LEASED] = "Events of clients that their handlers waited for.",
 	[STAT_EVENTS_POLLED] = "Events that the poller thread told.",
 	[STAT_LINES_READ] = "Lines that clients sent.",
+	[STAT_LINES_NOT_RUN] = "Lines that came behind the end of their client, and were not run.",
 	[STAT_LINES_TOO_LONG] = "Lines that were longer than max_line.",
 	[STAT_LINES_OVER_RATE] = "Lines refused or delayed by line_rate.",
 	[STAT_LINES_UNTERMINATED] = "Last lines without LF, which were not run.",

@@ -24,6 +24,7 @@ enum record_kind {
 	RECORD_NEW,   /* a session: it is the reader's from now on */
 	RECORD_READY, /* a registration fired: it is the reader's from now on */
 	RECORD_WAKE,  /* there is something in the reader's inbox, or room in another's */
+	RECORD_HEAR_OUT, /* run what clients have sent until now, and report that it is done */
 	RECORD_DRAIN, /* say goodbye to every client, and finish */
 	RECORD_STOP,  /* finish at once */
 	RECORD_STANDSTILL, /* come to the standstill, and wait there until it is over */

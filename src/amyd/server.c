@@ -33,8 +33,9 @@ struct server {
 	struct record_pipe pipes[CONF_MAX_HANDLERS];
 	struct record_pipe *pipe_pointers[CONF_MAX_HANDLERS];
 	unsigned npipes, nhandlers; /* so many are open, are started */
-	int over_fd;
+	int end_fd;
 	atomic_uint nclients;
+	atomic_uint nhearing; /* handlers that have clients to be heard before goodbye */
 	atomic_uint nrunning;
 };
 
@@ -111,8 +112,9 @@ start_handlers(struct server *server)
 			.lease_ms = server->conf->lease_ms,
 			.targets = server->targets,
 			.standstill = &server->standstill,
+			.nhearing = &server->nhearing,
 			.nrunning = &server->nrunning,
-			.over_fd = server->over_fd,
+			.end_fd = server->end_fd,
 		};
 
 		atomic_fetch_add(&server->nrunning, 1);
@@ -177,8 +179,8 @@ server_init(struct server *server, struct listeners *listeners)
 
 	if (code != 0)
 		return code;
-	server->over_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (server->over_fd != -1)
+	server->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (server->end_fd != -1)
 		server->poller = amy_poller_create();
 	if (server->poller != NULL)
 		server->router = router_create(server->conf, server->pipe_pointers);
@@ -202,7 +204,7 @@ server_start(const struct conf *conf, struct listeners *listeners, int *code)
 		return NULL;
 	}
 	server->conf = conf;
-	server->over_fd = -1;
+	server->end_fd = -1;
 	standstill_init(&server->standstill);
 	*code = server_init(server, listeners);
 	if (*code == 0)
@@ -360,10 +362,23 @@ end_accepting(struct server *server)
 }
 
 void
-server_drain(struct server *server)
+server_hear_out(struct server *server)
 {
 	end_accepting(server);
 	atomic_store_explicit(&server->router->is_draining, true, memory_order_relaxed);
+	atomic_store(&server->nhearing, server->nhandlers);
+	tell_handlers(server, RECORD_HEAR_OUT);
+}
+
+bool
+server_has_heard_out(const struct server *server)
+{
+	return atomic_load_explicit(&server->nhearing, memory_order_acquire) == 0;
+}
+
+void
+server_drain(struct server *server)
+{
 	tell_handlers(server, RECORD_DRAIN);
 }
 
@@ -381,10 +396,26 @@ server_reopen(struct server *server)
 	targets_reopen(server->targets);
 }
 
-int
-server_over_fd(const struct server *server)
+bool
+server_is_over(const struct server *server)
 {
-	return server->over_fd;
+	return atomic_load_explicit(&server->nrunning, memory_order_acquire) == 0;
+}
+
+uint64_t
+server_count_not_run(const struct server *server)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < server->nhandlers; i++)
+		n += stats_get(&server->router->stats[i], STAT_LINES_NOT_RUN);
+	return n;
+}
+
+int
+server_end_fd(const struct server *server)
+{
+	return server->end_fd;
 }
 
 unsigned
@@ -405,8 +436,8 @@ server_destroy(struct server *server)
 	router_destroy(server->router);
 	amy_poller_destroy(server->poller);
 	close_pipes(server);
-	if (server->over_fd != -1)
-		close(server->over_fd);
+	if (server->end_fd != -1)
+		close(server->end_fd);
 	standstill_fini(&server->standstill);
 	free(server);
 }

@@ -5,6 +5,9 @@
 #ifndef SERVER_H
 #define SERVER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "conf.h"
 #include "listener.h"
 
@@ -37,10 +40,22 @@ unsigned server_most_clients(const struct server *server);
 void server_count_reload(struct server *server, bool is_done);
 
 /*
- * Take no more clients, and tell those there are goodbye. Returns at once; server_over_fd()
- * becomes readable when all have gone.
+ * The end, in two steps. Take no more clients, but those that wait to be accepted; and run what
+ * all have sent until now. Returns at once.
  */
+void server_hear_out(struct server *server);
+
+/* Has that been done? Nothing that was sent before, and can be run, is left. */
+bool server_has_heard_out(const struct server *server);
+
+/* Tell all clients goodbye, those that are not heard out yet when they are. Returns at once. */
 void server_drain(struct server *server);
+
+/* Have all clients gone, and is nothing left to do? */
+bool server_is_over(const struct server *server);
+
+/* Lines of clients that have come behind their end. */
+uint64_t server_count_not_run(const struct server *server);
 
 /* Close all clients at once. Returns at once. After server_drain(). */
 void server_stop(struct server *server);
@@ -48,8 +63,8 @@ void server_stop(struct server *server);
 /* Close the files that rules write to, and open them again: they were renamed. */
 void server_reopen(struct server *server);
 
-/* An eventfd to be polled for reading; borrowed. */
-int server_over_fd(const struct server *server);
+/* An eventfd: readable when it has heard out, and when it is over. To be read; borrowed. */
+int server_end_fd(const struct server *server);
 
 /* How many clients there are. */
 unsigned server_nclients(const struct server *server);

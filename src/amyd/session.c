@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lines.h"
 #include "log.h"
 #include "monotonic.h"
 #include "session.h"
@@ -19,6 +21,9 @@
 #define MAX_MADE (1u << 30)
 
 #define REQUEST_TIMEOUT_MS 5000
+
+/* So much is read, at most, of what is unread when a socket is closed: sockets hold less. */
+#define MAX_READ_OFF ((size_t)16 << 20)
 
 struct session *
 session_create(int fd, const struct conf_listener *listener, const struct address *peer,
@@ -47,6 +52,29 @@ session_create(int fd, const struct conf_listener *listener, const struct addres
 	return session;
 }
 
+static void
+session_count_not_run(struct session *session, uint64_t n)
+{
+	if (session->stats != NULL && n > 0)
+		stats_add(session->stats, STAT_LINES_NOT_RUN, n);
+}
+
+void
+session_forget_lines(struct session *session)
+{
+	struct amy_bytes line;
+	uint64_t n = 0;
+	int result;
+
+	while ((result = amy_line_reader_next(&session->reader, &line)) != 0) {
+		n++;
+		if (result == -1 && errno != EMSGSIZE)
+			break;
+	}
+	session_count_not_run(session, n);
+	amy_line_reader_fini(&session->reader);
+}
+
 /*
  * Closing with something unread would reset the connection, and what was sent last might
  * not arrive. What comes later than now is the client's fault.
@@ -54,12 +82,19 @@ session_create(int fd, const struct conf_listener *listener, const struct addres
 static void
 session_read_off(struct session *session)
 {
-	char unread[4096];
+	char unread[16384];
+	uint64_t nlines = 0;
+	ssize_t n;
 
-	shutdown(session->fd, SHUT_WR);
-	for (int i = 0; i < 64; i++)
-		if (recv(session->fd, unread, sizeof unread, 0) <= 0)
+	if (session->state != SESSION_DEAD)
+		shutdown(session->fd, SHUT_WR);
+	for (size_t total = 0; total < MAX_READ_OFF; total += (size_t)n) {
+		n = recv(session->fd, unread, sizeof unread, MSG_DONTWAIT);
+		if (n <= 0)
 			break;
+		nlines += lines_count(unread, (size_t)n);
+	}
+	session_count_not_run(session, nlines);
 }
 
 /* What waits for it goes with it. */
@@ -94,13 +129,13 @@ session_drop_output(struct session *session)
 void
 session_destroy(struct session *session)
 {
-	if (session->state != SESSION_DEAD && !session->input_has_ended)
+	session_forget_lines(session);
+	if (!session->input_has_ended)
 		session_read_off(session);
 	close(session->fd);
 	atomic_fetch_sub_explicit(session->nclients, 1, memory_order_relaxed);
 	peers_leave(session->peer);
 	session_drop_output(session);
-	amy_line_reader_fini(&session->reader);
 	publication_unref(session->will);
 	free(session->farewell);
 	conf_unref(session->listener->conf);
@@ -735,6 +770,34 @@ session_has_unread(const struct session *session)
 }
 
 void
+session_count_unheard(struct session *session)
+{
+	int nbytes;
+
+	if (session->state != SESSION_OPEN)
+		return;
+	session->is_unheard = true;
+	session->nunheard = ioctl(session->fd, FIONREAD, &nbytes) == 0 ? (uint32_t)nbytes : 0;
+}
+
+void
+session_count_heard(struct session *session, ssize_t n, size_t size)
+{
+	if (n < (ssize_t)size || (size_t)n >= session->nunheard)
+		session->nunheard = 0;
+	else
+		session->nunheard -= (uint32_t)n;
+}
+
+bool
+session_has_said_all(const struct session *session)
+{
+	char byte;
+
+	return recv(session->fd, &byte, 1, MSG_PEEK) == 0;
+}
+
+void
 session_linger(struct session *session, bool only_talking)
 {
 	if (session->state != SESSION_CLOSING || !session->lingers ||
@@ -749,8 +812,12 @@ session_linger(struct session *session, bool only_talking)
 void
 session_drop_input(struct session *session, char *buffer, size_t size)
 {
-	if (session_receive(session, buffer, size) == -1)
+	ssize_t n = session_receive(session, buffer, size);
+
+	if (n == -1)
 		session->input_has_ended = true;
+	else
+		session_count_not_run(session, lines_count(buffer, (size_t)n));
 }
 
 size_t

@@ -68,6 +68,7 @@ struct session {
 	bool is_ending;        /* CLOSING or LINGERING, and its time is limited */
 	bool has_taken;        /* something that was sent, since the timer was set */
 	bool has_quit;         /* it said so: its will is not for us to publish */
+	bool is_unheard;       /* going down: of what it sent before, not all was run yet */
 	bool is_busy;          /* it says something often: worth a lease, as lease.h says */
 	bool is_leased;        /* it has one: it is ours, and waited for by us */
 	unsigned char armed;   /* the interest it is waited for with */
@@ -100,6 +101,7 @@ struct session {
 	TAILQ_ENTRY(session) behind;
 	struct request_list requests;
 	unsigned nrequests;
+	uint32_t nunheard; /* bytes that it sent before, and that are in the socket still */
 	uint32_t active_since_ms; /* it is not active: when it was last seen to be */
 	struct publication *will; /* NULL: none */
 	char *farewell;           /* the last line, once its work is done; NULL: none */
@@ -214,6 +216,18 @@ bool session_pack(struct session *session, struct batch *batch, const struct bat
 bool session_deliver(struct session *session, const char *line, size_t nbytes,
                      const struct output_mark *mark, output_pattern_fn *pattern_of,
                      void *context);
+
+/* Its lines that were not run, since its end came before, are counted, and forgotten. */
+void session_forget_lines(struct session *session);
+
+/* Going down: how much there is of it to be heard before it is told goodbye. */
+void session_count_unheard(struct session *session);
+
+/* So much was received, of at most size: less says that there was no more. */
+void session_count_heard(struct session *session, ssize_t n, size_t size);
+
+/* Has its input ended, and is nothing of it unread? */
+bool session_has_said_all(const struct session *session);
 
 /*
  * Say "! BYE reason text", then close when all that is queued has gone. What the client is

@@ -27,6 +27,7 @@
 	X(LINES_READ, "lines.read")                 /* that clients sent, of any kind */     \
 	X(LINES_TOO_LONG, "lines.too_long")         /* that were longer than max_line */     \
 	X(LINES_OVER_RATE, "lines.over_rate")       /* refused, or kept waiting: line_rate */ \
+	X(LINES_NOT_RUN, "lines.not_run")           /* that came behind the end of their client */ \
 	X(LINES_UNTERMINATED, "lines.unterminated") /* that had no LF at the end of input */  \
 	X(LINES_PUBLISHED, "lines.published")       /* to a subject, rules' lines included */ \
 	X(LINES_UNDELIVERED, "lines.undelivered")   /* of them: nobody took it */            \
