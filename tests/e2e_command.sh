@@ -343,10 +343,9 @@ strangers "a browser" 1
 	printf '\000\000\046\314\251\314\250\300\057\300\060\300\053\300\054\300\023\300\011'
 	printf '\300\024\300\012\000\234\000\235\000\057\000\065\300\022\000\012\001\000\000\122'
 } >"$work/in"
-strangers "a TLS ClientHello" 2
-like "a TLS ClientHello: it is a line without its end" '^-ERR UNTERMINATED ' "$work/out"
 echo >>"$work/in"
-strangers "a TLS ClientHello with a LF in it" 2
+talk openbsd 127.0.0.1 "$(port main)" <"$work/in" >"$work/out" 2>&1
+is "a TLS ClientHello is told nothing" 0 "$(wc -c <"$work/out")"
 printf 'SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n' >"$work/in"
 strangers "the banner of SSH" 2
 

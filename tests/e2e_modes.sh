@@ -8,8 +8,10 @@ start_daemon <<END
 handlers = 2
 listen main  { address = "127.0.0.1:0" }
 listen in    { address = "127.0.0.1:0"  mode = "publish"  subject = "log.in"  max_line = "40" }
+listen short { address = "127.0.0.1:0"  max_line = "200" }
 listen whole { address = "127.0.0.1:0"  mode = "publish"  subject = "log.in"  eof_line = "publish" }
 listen inl   { address = "$work/in.sock"  mode = "publish"  subject = "log.in" }
+listen echo  { address = "127.0.0.1:0"  mode = "echo" }
 listen out   { address = "127.0.0.1:0"  mode = "subscribe"  pattern = "log.>" }
 listen outl  { address = "$work/out.sock"  mode = "subscribe"  pattern = "log.>" }
 listen past  { address = "127.0.0.1:0"  mode = "subscribe"  pattern = "old.>"  history = 3 }
@@ -93,6 +95,30 @@ is "nor is one whose first line is too long" 0 "$(wc -c <"$work/said")"
 printf 'GET / HTTP/1.1' | talk openbsd 127.0.0.1 "$(port whole)" >"$work/said" 2>&1
 printf 'first\nGET / HTTP/1.1\nHost: x\n' | talk openbsd 127.0.0.1 "$(port in)" >"$work/said"
 came "and what it sends is not published; a later line is no request" first "GET / HTTP/1.1" "Host: x"
+
+# What a page can make a browser send, where max_line is so small that neither the request nor the
+# Host: below it is looked at as a line.
+browser()
+{
+	printf 'POST /%0300d HTTP/1.1\r\nConnection: keep-alive\r\nHost: %0240d.localhost\r\n\r\n' 0 0
+	printf 'PUB log.in evil\n'
+}
+browser | talk openbsd 127.0.0.1 "$(port in)" >"$work/said" 2>&1
+is "a browser whose whole request is too long is told nothing" 0 "$(wc -c <"$work/said")"
+browser | talk openbsd 127.0.0.1 "$(port short)" >"$work/said" 2>&1
+like "in mode command it is told that this is no web server" '^! BYE HTTP ' "$work/said"
+unlike "and none of its lines is run" '^(\+OK|-ERR UNKNOWN)' "$work/said"
+for listener in in short main; do
+	printf '\026\003\001\002\000\001\nPUB log.in evil\n' |
+	    talk openbsd 127.0.0.1 "$(port "$listener")" >"$work/said" 2>&1
+	is "who opens with TLS is told nothing: $listener" 0 "$(wc -c <"$work/said")"
+	like "and the log says so: $listener" "client [0-9]+ \\($listener, .*: it speaks TLS, " "$work/log"
+done
+printf '\026\003\001\na\n' >"$work/hello"
+talk openbsd 127.0.0.1 "$(port echo)" <"$work/hello" >"$work/said"
+same "mode echo returns such bytes as any others" "$work/hello" "$work/said"
+printf '\026\n\003\n' | talk openbsd 127.0.0.1 "$(port in)" >"$work/said"
+came "nothing of all that is published; a line that only begins alike is" "$(printf '\026')" "$(printf '\003')"
 
 connect killed openbsd 127.0.0.1 "$(port in)"
 printf 'last\npar' >"$work/killed.in"

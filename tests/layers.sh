@@ -28,7 +28,7 @@ cat >"$work/table" <<'END'
 2.3 output
 2.25 stream
 2.2 batch packet requests unacked
-2.15 replay subscriptions_list
+2.15 opening replay subscriptions_list
 2.1 clients history peers protocol rules sink subscriptions
 2.08 ring route
 2.06 group

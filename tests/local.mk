@@ -97,6 +97,7 @@ amyd_unit_tests = \
 	%D%/check_budget \
 	%D%/check_busiest \
 	%D%/check_http_host \
+	%D%/check_opening \
 	%D%/check_metrics \
 	%D%/check_status \
 	%D%/check_memory \
@@ -552,6 +553,10 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_http_host_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_http_host_LDADD = $(amyd_unit_ldadd)
 %C%_check_http_host_LINK = $(unit_link)
+
+%C%_check_opening_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_opening_LDADD = $(amyd_unit_ldadd)
+%C%_check_opening_LINK = $(unit_link)
 
 %C%_check_metrics_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_metrics_LDADD = $(amyd_unit_ldadd)

@@ -302,6 +302,20 @@ client_take_lines(struct handler *handler, struct session *session, const char *
 	client_read(handler, session, bytes + first, nbytes - first);
 }
 
+/* It has opened with what is not run: it is ended, and of what it sends no line is looked at. */
+static bool
+client_is_stranger(struct handler *handler, struct session *session, const char *bytes,
+                   size_t nbytes)
+{
+	enum opening_kind kind = opening_look(&session->opening, bytes, nbytes);
+
+	if (kind != OPENING_HTTP && kind != OPENING_TLS)
+		return false;
+	mode_of(session)->refuse(session, kind);
+	client_run_some(handler, session);
+	return true;
+}
+
 /* One buffer of what the client has sent. */
 static void
 client_receive(struct handler *handler, struct session *session)
@@ -317,6 +331,9 @@ client_receive(struct handler *handler, struct session *session)
 		return;
 	tally_add(session->tally, TALLY_BYTES, (uint64_t)n);
 	handler->read_ns = handler_look_at_clock(handler);
+	if (mode->refuse != NULL && session->opening.kind == OPENING_UNKNOWN &&
+	    client_is_stranger(handler, session, handler->buffer, (size_t)n))
+		return;
 	if (mode->foresee != NULL)
 		mode->foresee(&handler->view, handler->buffer, (size_t)n);
 	if (mode->lines != NULL)

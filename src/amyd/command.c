@@ -567,6 +567,18 @@ unknown_verb(struct session *session, const struct command *command)
 	                command->word);
 }
 
+/* One that speaks TLS would not understand a word. */
+static void
+command_refuse(struct session *session, enum opening_kind kind)
+{
+	if (kind == OPENING_TLS) {
+		mode_end_stranger(session, kind);
+		return;
+	}
+	mode_log_stranger(session, kind);
+	session_bye(session, "HTTP", "this is no web server");
+}
+
 static bool
 command_line(struct view *view, struct session *session, const struct amy_bytes *line)
 {
@@ -575,8 +587,7 @@ command_line(struct view *view, struct session *session, const struct amy_bytes 
 
 	session->has_spoken = true;
 	if (protocol_is_http(line->bytes, line->nbytes, is_first)) {
-		mode_log_browser(session);
-		session_bye(session, "HTTP", "this is no web server");
+		command_refuse(session, OPENING_HTTP);
 		return true;
 	}
 	switch (protocol_parse(line->bytes, line->nbytes, &command)) {
@@ -669,6 +680,7 @@ command_end(struct view *view, struct session *session, const struct amy_bytes *
 }
 
 const struct mode mode_command = {
+	.refuse = command_refuse,
 	.foresee = command_foresee,
 	.line = command_line,
 	.too_long = mode_say_too_long,

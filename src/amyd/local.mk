@@ -49,6 +49,7 @@ libamyd_a_SOURCES = \
 	%D%/news.c %D%/news.h \
 	%D%/node.c %D%/node.h \
 	%D%/notify.c %D%/notify.h \
+	%D%/opening.c %D%/opening.h \
 	%D%/output.c %D%/output.h \
 	%D%/packet.c %D%/packet.h \
 	%D%/peer_tcp.c %D%/peer_tcp.h \

@@ -87,20 +87,24 @@ const struct mode mode_echo = {
 /* ---- Publish ---------------------------------------------------------------------- */
 
 void
-mode_log_browser(const struct session *session)
+mode_log_stranger(const struct session *session, enum opening_kind kind)
 {
 	char name[SESSION_MAX_NAME];
 
-	log_warning("%s is ended: it speaks HTTP, and what it says is not run: see which "
-	            "browser or probe asks there",
-	            session_name(session, name));
+	if (kind == OPENING_TLS)
+		log_warning("%s is ended: it speaks TLS, which this listener does not, and nothing "
+		            "that it says is run: connect without TLS",
+		            session_name(session, name));
+	else
+		log_warning("%s is ended: it speaks HTTP, and what it says is not run: see which "
+		            "browser or probe asks there",
+		            session_name(session, name));
 }
 
-/* A browser must not be able to publish here, either. Nothing is ever said to the client. */
-static void
-refuse_browser(struct session *session)
+void
+mode_end_stranger(struct session *session, enum opening_kind kind)
 {
-	mode_log_browser(session);
+	mode_log_stranger(session, kind);
 	session_close(session);
 	session->lingers = true;
 }
@@ -123,7 +127,7 @@ static bool
 publish_line(struct view *view, struct session *session, const struct amy_bytes *line)
 {
 	if (!session->has_spoken && protocol_is_http(line->bytes, line->nbytes, true)) {
-		refuse_browser(session);
+		mode_end_stranger(session, OPENING_HTTP);
 		return true;
 	}
 	if (!publish_bytes(view, session->listener, session, line))
@@ -132,10 +136,7 @@ publish_line(struct view *view, struct session *session, const struct amy_bytes 
 	return true;
 }
 
-/*
- * It is counted, as every line that is too long; there is nobody to tell. It may be what a
- * browser asks for: the next line is judged as a first one.
- */
+/* It is counted, as every line that is too long; there is nobody to tell. */
 static void
 publish_too_long(struct session *session)
 {
@@ -147,7 +148,7 @@ publish_end(struct view *view, struct session *session, const struct amy_bytes *
 {
 	if (rest != NULL && !session->has_spoken &&
 	    protocol_is_http(rest->bytes, rest->nbytes, true))
-		refuse_browser(session);
+		mode_end_stranger(session, OPENING_HTTP);
 	else if (rest != NULL && session->listener->eof_line)
 		publish_bytes(view, session->listener, NULL, rest); /* it cannot come again */
 	else if (rest != NULL)
@@ -165,6 +166,7 @@ publish_start(struct view *view, struct session *session)
 
 const struct mode mode_publish = {
 	.start = publish_start,
+	.refuse = mode_end_stranger,
 	.line = publish_line,
 	.too_long = publish_too_long,
 	.end = publish_end,

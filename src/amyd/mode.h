@@ -14,6 +14,9 @@ struct mode {
 	/* It is here. NULL: nothing is to be done. */
 	void (*start)(struct view *view, struct session *session);
 
+	/* It opened with HTTP or TLS, of which nothing is run: end it. NULL: all may open so. */
+	void (*refuse)(struct session *session, enum opening_kind kind);
+
 	/* Lines are there, to be run soon. NULL: nothing is to be done. */
 	void (*foresee)(struct view *view, const char *bytes, size_t nbytes);
 
@@ -44,7 +47,10 @@ const struct mode *mode_of(const struct session *session);
 /* "-ERR TOOLONG limit=n", as every mode that answers says it. */
 void mode_say_too_long(struct session *session);
 
-/* That a client is ended because its first line is that of a browser. */
-void mode_log_browser(const struct session *session);
+/* That a client is ended because it speaks HTTP, or TLS. */
+void mode_log_stranger(const struct session *session, enum opening_kind kind);
+
+/* The same, and end it without a word to it. What it still sends is read, and dropped. */
+void mode_end_stranger(struct session *session, enum opening_kind kind);
 
 #endif

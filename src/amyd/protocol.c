@@ -574,12 +574,14 @@ protocol_write_tag(const char *tag, size_t ntag, char text[PROTOCOL_MAX_HEAD])
 	return text;
 }
 
-static bool
-ends_in_http(const char *line, size_t nbytes)
+bool
+protocol_is_request(const char *line, size_t nbytes)
 {
 	static const char version[] = "HTTP/1.x";
 	size_t n = sizeof version - 1;
 
+	if (nbytes > 0 && line[nbytes - 1] == '\r')
+		nbytes--;
 	return nbytes >= n && memcmp(line + nbytes - n, version, n - 1) == 0 &&
 	       line[nbytes - 1] >= '0' && line[nbytes - 1] <= '9';
 }
@@ -587,9 +589,7 @@ ends_in_http(const char *line, size_t nbytes)
 bool
 protocol_is_http(const char *line, size_t nbytes, bool is_first)
 {
-	if (nbytes > 0 && line[nbytes - 1] == '\r')
-		nbytes--;
-	if (is_first && ends_in_http(line, nbytes))
+	if (is_first && protocol_is_request(line, nbytes))
 		return true;
 	return nbytes >= 5 && line[4] == ':' && strncasecmp(line, "Host", 4) == 0;
 }

@@ -166,6 +166,9 @@ int protocol_parse_request(const char *text, size_t nbytes, uint64_t *number);
 #define PROTOCOL_MAX_HEAD (PROTOCOL_MAX_TAG + 3)
 const char *protocol_write_tag(const char *tag, size_t ntag, char text[PROTOCOL_MAX_HEAD]);
 
+/* True if a line (without LF) ends in "HTTP/1." and a digit, and one CR perhaps: a request's. */
+bool protocol_is_request(const char *line, size_t nbytes);
+
 /* A browser that was pointed at a line listener: it must not be able to publish. */
 bool protocol_is_http(const char *line, size_t nbytes, bool is_first);
 

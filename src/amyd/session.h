@@ -19,6 +19,7 @@
 #include "budget.h"
 #include "clients.h"
 #include "conf.h"
+#include "opening.h"
 #include "output.h"
 #include "peers.h"
 #include "publication.h"
@@ -91,6 +92,7 @@ struct session {
 	uint64_t nuntold; /* lines dropped, of which _amyd.dropped has not told yet */
 	struct timer timer; /* it is to take something, or to come to its end, until then */
 
+	struct opening opening; /* what it has opened with, in modes that judge it */
 	struct amy_line_reader reader;
 	uint32_t timeout_ms;    /* of its requests; SET changes it */
 	uint32_t line_since_ms; /* it is in a line: since when; 32 bits of the time are enough */
