@@ -350,8 +350,8 @@ START_TEST(listener_needs_an_address)
 	ck_assert_str_eq(conf.listeners[0].address, "[::1]:80");
 	ck_assert_int_eq(conf.listeners[0].resolved[0].u.any.sa_family, AF_INET6);
 	conf_fini(&conf);
-	load_good("listen \"two words\" { address = \"/run/a.sock\" }", &conf);
-	ck_assert_str_eq(conf.listeners[0].name, "two words");
+	load_good("listen \"two.words\" { address = \"/run/a.sock\" }", &conf);
+	ck_assert_str_eq(conf.listeners[0].name, "two.words");
 	ck_assert_int_eq(conf.listeners[0].resolved[0].u.any.sa_family, AF_UNIX);
 	conf_fini(&conf);
 	assert_refused("listen a {\n}", 2, "listen a: it needs an address = \"host:port\"");
@@ -922,6 +922,35 @@ START_TEST(only_an_open_listener_may_be_reached_from_elsewhere)
 END_TEST
 
 /* ---- Several listeners ------------------------------------------------------------ */
+
+START_TEST(name_of_a_section_breaks_no_row)
+{
+	static const char *const bad[] = { "\"\"",     "\"a b\"",   "'a b'",      "\"a\\nb\"",
+		                           "\"a\\tb\"", "\"a\\x7f\"", "\"\\x1b[1m\"", "\"a\\xff\"",
+		                           "\"a\rb\"" };
+	static const char *const sections[] = { "listen %s { address = \"fd:a\" }",
+		                                "history %s { match = a }",
+		                                "rule %s { match = a to = \"file:/f\" }" };
+	char text[200];
+	struct conf conf;
+
+	make_folder();
+	for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++) {
+		const char *rest = strchr(sections[i], '%') + 2;
+		int n = (int)(rest - 2 - sections[i]);
+
+		for (size_t j = 0; j < sizeof bad / sizeof bad[0]; j++) {
+			snprintf(text, sizeof text, "\n%.*s%s%s", n, sections[i], bad[j], rest);
+			assert_refused(text, 2, "the name of this section of ");
+		}
+		snprintf(text, sizeof text, "%.*s%s%s", n, sections[i],
+		         "\"b\xc3\xb6se:1/x-y_z.a|'{\"", rest);
+		load_good(text, &conf);
+		conf_fini(&conf);
+	}
+	remove_folder();
+}
+END_TEST
 
 START_TEST(listeners_keep_their_order)
 {
@@ -2309,6 +2338,7 @@ main(void)
 	    queue_is_4k_to_512m,
 	    max_subs_is_0_to_a_million,
 	    only_an_open_listener_may_be_reached_from_elsewhere,
+	    name_of_a_section_breaks_no_row,
 	    listeners_keep_their_order,
 	    two_listeners_of_one_name_are_refused,
 	    two_listeners_on_one_address_are_refused,

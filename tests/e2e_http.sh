@@ -107,7 +107,7 @@ listen echo  { address = "127.0.0.1:0"  mode = "echo" }
 listen web   { address = "127.0.0.1:0"  mode = "http" }
 listen any   { address = "127.0.0.1:0"  mode = "http"  open = true }
 listen local { address = "$work/sock"   mode = "http" }
-listen "a \"quote\"" { address = "127.0.0.1:0" }
+listen "a\"quote\"" { address = "127.0.0.1:0" }
 history logs { match = "log.>" }
 rule errors { match = "log.>"  regex = "ERROR"  to = { "file:$work/errors", "subject:alert" } }
 rule double { match = "x.>"  to = { "file:$work/double", "file:$work/double" } }
@@ -145,7 +145,7 @@ get /metrics
 is "/metrics is there" 200 "$code"
 like "it says its version" '^Content-Type: text/plain; version=0\.0\.4' "$work/head"
 check "it is well-formed" judge
-like "labels are escaped" '^amyd_listener_clients\{listener="a \\"quote\\"",mode="command"\} 0$' \
+like "labels are escaped" '^amyd_listener_clients\{listener="a\\"quote\\"",mode="command"\} 0$' \
     "$work/body"
 is "a target that a rule has twice has one line" 1 \
     "$(grep -c '^amyd_rule_put_total{rule="double"' "$work/body")"

@@ -266,6 +266,7 @@ e2e_tests = \
 	%D%/e2e_addresses.sh \
 	%D%/e2e_conf.sh \
 	%D%/e2e_signals.sh \
+	%D%/e2e_left_alone.sh \
 	%D%/e2e_reload.sh \
 	%D%/e2e_reload_load.sh \
 	%D%/e2e_systemd.sh \

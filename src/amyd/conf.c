@@ -22,6 +22,7 @@
 #include "memory.h"
 #include "rate.h"
 #include "units.h"
+#include "utf8.h"
 
 /*
  * libConfuse hands no argument to its callbacks, and knows what it parses as "[buf]": which
@@ -277,12 +278,45 @@ last_section(cfg_opt_t *opt)
 	return cfg_opt_getnsec(opt, cfg_opt_size(opt) - 1);
 }
 
+/* It stands between spaces in rows and files, and in the log as it is. */
+static bool
+is_good_title(const char *title)
+{
+	size_t left = strlen(title);
+
+	if (left == 0)
+		return false;
+	while (left > 0) {
+		size_t n = utf8_length(title, left);
+
+		if (n == 0 || (unsigned char)*title <= ' ' || *title == 0x7f)
+			return false;
+		title += n;
+		left -= n;
+	}
+	return true;
+}
+
+static int
+check_title(cfg_t *section)
+{
+	if (is_good_title(cfg_title(section)))
+		return 0;
+	cfg_error(section,
+	          "the name of this section of \"%s\" is empty, or has a space, a control byte or "
+	          "bytes that are not UTF-8: write one such as \"main\"",
+	          cfg_name(section));
+	return -1;
+}
+
 static int
 check_listener(cfg_t *cfg, cfg_opt_t *opt)
 {
 	cfg_t *section = last_section(opt);
 
 	(void)cfg;
+	if (check_title(section) == -1)
+		return -1;
 	if (check_build(section, cfg_getstr(section, "mode")) == -1)
 		return -1;
 	if (cfg_getstr(section, "address") != NULL)
@@ -306,6 +340,8 @@ static int
 check_history_section(cfg_t *cfg, cfg_opt_t *opt)
 {
 	(void)cfg;
+	if (check_title(last_section(opt)) == -1)
+		return -1;
 	return check_match(last_section(opt));
 }
 
@@ -316,7 +352,7 @@ check_rule(cfg_t *cfg, cfg_opt_t *opt)
 	unsigned n = cfg_size(section, "to");
 
 	(void)cfg;
-	if (check_match(section) == -1)
+	if (check_title(section) == -1 || check_match(section) == -1)
 		return -1;
 	if (n < 1 || n > CONF_MAX_TARGETS) {
 		cfg_error(section,

@@ -37,7 +37,8 @@ remedy(int error)
 		       "path";
 	case EAFNOSUPPORT:
 		return "this machine, or the service manager, does not allow that: "
-		       "write address = \"fd:NAME\" for a socket that is passed, or choose another";
+		       "write address = \"fd:NAME\" for a socket that is passed, or choose "
+		       "another";
 	case EMFILE:
 	case ENFILE:
 		return "raise the limit of open files (ulimit -n, LimitNOFILE=)";
@@ -73,6 +74,30 @@ complain(const struct conf_listener *conf, const struct address *address)
 	return exit_code(error);
 }
 
+static struct made_file
+made_file(const struct stat *st)
+{
+	return (struct made_file){ st->st_dev, st->st_ino, st->st_mtim };
+}
+
+/* What has the name is what we have made. Whatever uses the name asks this right before. */
+static bool
+is_still_there(const struct made_file *made, const char *path)
+{
+	struct stat st;
+
+	return made->inode != 0 && lstat(path, &st) == 0 && st.st_dev == made->device &&
+	       st.st_ino == made->inode && st.st_mtim.tv_sec == made->modified.tv_sec &&
+	       st.st_mtim.tv_nsec == made->modified.tv_nsec;
+}
+
+static void
+remove_made(const struct made_file *made, const char *path)
+{
+	if (is_still_there(made, path))
+		unlink(path);
+}
+
 enum path_state {
 	PATH_IS_FREE,
 	PATH_IS_STALE, /* a socket that nobody listens on any more */
@@ -84,13 +109,14 @@ enum path_state {
  * connected to; one that is listened on does not.
  */
 static enum path_state
-look_at_path(const struct address *address)
+look_at_path(const struct address *address, struct made_file *found)
 {
 	struct stat st;
 	int fd, error;
 
 	if (lstat(address->u.un.sun_path, &st) == -1)
 		return errno == ENOENT ? PATH_IS_FREE : PATH_IS_TAKEN;
+	*found = made_file(&st);
 	if (!S_ISSOCK(st.st_mode)) {
 		errno = EEXIST;
 		return PATH_IS_TAKEN;
@@ -110,11 +136,16 @@ look_at_path(const struct address *address)
 static bool
 remove_stale_socket(const struct address *address)
 {
-	switch (look_at_path(address)) {
+	struct made_file found;
+
+	switch (look_at_path(address, &found)) {
 	case PATH_IS_FREE:
 		return true;
 	case PATH_IS_STALE:
-		return unlink(address->u.un.sun_path) == 0;
+		if (is_still_there(&found, address->u.un.sun_path))
+			return unlink(address->u.un.sun_path) == 0;
+		errno = EADDRINUSE;
+		break;
 	case PATH_IS_TAKEN:
 		break;
 	}
@@ -154,14 +185,32 @@ set_options(int fd, const struct address *address)
 
 /* Nobody can connect before listen(2), so nobody does before the mode is as it should be. */
 static int
-bind_and_listen(int fd, const struct conf_listener *conf, const struct address *address)
+bind_and_listen_unix(int fd, const struct conf_listener *conf, const struct address *address,
+                     struct made_file *made)
 {
-	if (address->u.any.sa_family == AF_UNIX && !remove_stale_socket(address))
+	const char *path = address->u.un.sun_path;
+	struct stat st;
+	int error;
+
+	if (!remove_stale_socket(address) || bind(fd, &address->u.any, address->length) == -1)
 		return -1;
+	if (lstat(path, &st) == 0)
+		*made = made_file(&st);
+	if (chmod(path, conf->access) == 0 && listen(fd, BACKLOG) == 0)
+		return 0;
+	error = errno;
+	remove_made(made, path);
+	errno = error;
+	return -1;
+}
+
+static int
+bind_and_listen(int fd, const struct conf_listener *conf, const struct address *address,
+                struct made_file *made)
+{
+	if (address->u.any.sa_family == AF_UNIX)
+		return bind_and_listen_unix(fd, conf, address, made);
 	if (bind(fd, &address->u.any, address->length) == -1)
-		return -1;
-	if (address->u.any.sa_family == AF_UNIX &&
-	    chmod(address->u.un.sun_path, conf->access) == -1)
 		return -1;
 	return listen(fd, BACKLOG);
 }
@@ -180,7 +229,7 @@ listener_open(struct listener *listener, const struct conf_listener *conf,
 		return -1;
 	if (set_options(fd, address) == -1 ||
 	    (is_shared && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) == -1) ||
-	    bind_and_listen(fd, conf, address) == -1) {
+	    bind_and_listen(fd, conf, address, &listener->made) == -1) {
 		error = errno;
 		close(fd);
 		errno = error;
@@ -564,9 +613,10 @@ static int
 try_path(const struct address *address)
 {
 	char folder[sizeof address->u.un.sun_path];
+	struct made_file found;
 	char *slash;
 
-	if (look_at_path(address) == PATH_IS_TAKEN)
+	if (look_at_path(address, &found) == PATH_IS_TAKEN)
 		return -1;
 	memcpy(folder, address->u.un.sun_path, sizeof folder);
 	slash = strrchr(folder, '/');
@@ -658,8 +708,8 @@ listeners_check(const struct conf *conf)
 static void
 listener_close(const struct listener *listener)
 {
-	if (listener->address.u.any.sa_family == AF_UNIX && !listener->is_passed)
-		unlink(listener->address.u.un.sun_path);
+	if (listener->address.u.any.sa_family == AF_UNIX)
+		remove_made(&listener->made, listener->address.u.un.sun_path);
 	close(listener->fd);
 }
 
@@ -719,16 +769,24 @@ listeners_abandon(struct listeners *next, struct listeners *present)
 	listeners_free(next);
 }
 
+static int
+set_access(const struct listener *listener)
+{
+	const char *path = listener->address.u.un.sun_path;
+
+	if (is_still_there(&listener->made, path))
+		return chmod(path, listener->conf->access);
+	errno = ENOENT;
+	return -1;
+}
+
 /* A Unix socket that stays may get other rights. */
 static void
 change_access(const struct listener *listener, const struct listener *before)
 {
-	const struct address *address = &listener->address;
-
-	if (address->u.any.sa_family == AF_UNIX && !listener->is_passed &&
-	    listener->conf->access != before->conf->access &&
-	    chmod(address->u.un.sun_path, listener->conf->access) == -1)
-		complain(listener->conf, address);
+	if (listener->address.u.any.sa_family == AF_UNIX && !listener->is_passed &&
+	    listener->conf->access != before->conf->access && set_access(listener) == -1)
+		complain(listener->conf, &listener->address);
 }
 
 void
@@ -744,6 +802,7 @@ listeners_apply(struct listeners *next, struct listeners *present)
 			change_access(listener, listener->before);
 		listener->before = NULL;
 	}
+	next->ports = present->ports;
 	listeners_free(present);
 	*present = *next;
 }
@@ -786,8 +845,10 @@ write_ports(const struct listeners *listeners, FILE *file)
 }
 
 int
-listeners_write_ports(const struct listeners *listeners, const char *path)
+listeners_write_ports(struct listeners *listeners, const char *path)
 {
+	struct made_file made = { 0 };
+	struct stat st;
 	char aside[4096];
 	FILE *file;
 	int result, error;
@@ -799,12 +860,22 @@ listeners_write_ports(const struct listeners *listeners, const char *path)
 	file = fopen(aside, "we");
 	if (file != NULL) {
 		result = write_ports(listeners, file);
-		if (fclose(file) == 0 && result == 0 && rename(aside, path) == 0)
+		if (fflush(file) == 0 && fstat(fileno(file), &st) == 0)
+			made = made_file(&st);
+		if (fclose(file) == 0 && result == 0 && rename(aside, path) == 0) {
+			listeners->ports = made;
 			return 0;
+		}
 	}
 	error = errno;
 	unlink(aside);
 	log_error("%s: %s: the ports cannot be written there: name another file with -p", path,
 	          strerror(error));
 	return error == EACCES ? EX_NOPERM : EX_OSERR;
+}
+
+void
+listeners_remove_ports(const struct listeners *listeners, const char *path)
+{
+	remove_made(&listeners->ports, path);
 }

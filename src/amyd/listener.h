@@ -2,11 +2,21 @@
 #ifndef LISTENER_H
 #define LISTENER_H
 
+#include <stdbool.h>
+#include <sys/stat.h>
+
 #include <amy.h>
 
 #include "activation.h"
 #include "address.h"
 #include "conf.h"
+
+/* A file that we have made: there may be another one of its name by now. All zero: none. */
+struct made_file {
+	dev_t device;
+	ino_t inode;
+	struct timespec modified; /* a number of an inode is used again */
+};
 
 /*
  * One listening socket. Owner: main until the accept thread is started, then that; after
@@ -16,6 +26,7 @@ struct listener {
 	const struct conf_listener *conf;
 	struct address address; /* with the port that it has */
 	int fd;
+	struct made_file made; /* the Unix socket in the file system */
 	bool is_passed; /* by a service manager, whose it is */
 	amy_id id;      /* the accept thread's */
 	struct address asked; /* what the configuration asked for: port 0 perhaps */
@@ -29,6 +40,7 @@ struct listener {
 struct listeners {
 	struct listener *items;
 	size_t n;
+	struct made_file ports; /* that listeners_write_ports() wrote last */
 };
 
 /*
@@ -57,7 +69,7 @@ void listeners_abandon(struct listeners *next, struct listeners *present);
 /* Close those that are gone. present has the next ones from now on. */
 void listeners_apply(struct listeners *next, struct listeners *present);
 
-/* Close them, and remove the Unix sockets that are ours. */
+/* Close them, and remove the Unix sockets that are ours still. */
 void listeners_close(struct listeners *listeners);
 
 /* Make the Unix sockets belong to a user, before the rights to do so are given up. */
@@ -67,6 +79,9 @@ void listeners_give_to(const struct listeners *listeners, uid_t uid, gid_t gid);
  * Write "name address port" of each to a file, aside and then renamed; "-" stands for the
  * port of a Unix socket. 0; or a <sysexits.h> code, and the cause is logged.
  */
-int listeners_write_ports(const struct listeners *listeners, const char *path);
+int listeners_write_ports(struct listeners *listeners, const char *path);
+
+/* Remove that file, unless it is another one by now, perhaps another daemon's. */
+void listeners_remove_ports(const struct listeners *listeners, const char *path);
 
 #endif

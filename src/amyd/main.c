@@ -425,7 +425,7 @@ serve(int signal_fd, const struct options *options, struct conf **conf,
 	if (code != EX_OK)
 		return code;
 	if (options->port_path != NULL)
-		unlink(options->port_path);
+		listeners_remove_ports(listeners, options->port_path);
 	log_info("%s is over", PACKAGE_STRING);
 	log_thread_stop();
 	return code;
