@@ -154,13 +154,16 @@ START_TEST(stored_lines_come_first)
 	pub_numbers(publisher, "few.a", 10, 11);
 	sub(reader, "log.> LAST 2");
 	pub_numbers(publisher, "log.a", 12, 12);
-	GETS(reader, "MSG log.a 8\nMSG log.a 9\n+OK\nMSG log.a 12\n");
+	GETS(reader, "MSG log.a 8\nMSG log.a 9\n+OK next=12 run=R\nMSG log.a 12\n");
 	sub(reader, "> FROM 9");
-	GETS(reader, "MSG log.a 9\nMSG few.a 10\nMSG few.a 11\nMSG log.a 12\n+OK\n");
+	GETS(reader, "MSG log.a 9\nMSG few.a 10\nMSG few.a 11\nMSG log.a 12\n"
+	             "+OK next=13 run=R\n");
 	sub(reader, "log.* LAST 0");
 	sub(reader, "log.a LAST 1000000");
-	GETS(reader, "+OK\nMSG log.a 1\nMSG log.a 2\nMSG log.a 3\nMSG log.a 4\nMSG log.a 5\n"
-	             "MSG log.a 6\nMSG log.a 7\nMSG log.a 8\nMSG log.a 9\nMSG log.a 12\n+OK\n");
+	GETS(reader, "+OK next=13 run=R\n"
+	             "MSG log.a 1\nMSG log.a 2\nMSG log.a 3\nMSG log.a 4\nMSG log.a 5\n"
+	             "MSG log.a 6\nMSG log.a 7\nMSG log.a 8\nMSG log.a 9\nMSG log.a 12\n"
+	             "+OK next=13 run=R\n");
 	MUST(counted(STAT_LINES_REPLAYED) == 2 + 4 + 10);
 	MUST(counted(STAT_LINES_MATCHED) == 1);
 	end_router();
@@ -179,9 +182,9 @@ START_TEST(lines_since_a_time_come_first)
 		pass(60000);
 	}
 	sub(reader, "log.> SINCE 2m");
-	GETS(reader, "MSG log.a 4\nMSG log.a 5\n+OK\n");
+	GETS(reader, "MSG log.a 4\nMSG log.a 5\n+OK next=6 run=R\n");
 	sub(reader, "log.> SINCE 0s");
-	GETS(reader, "+OK\n");
+	GETS(reader, "+OK next=6 run=R\n");
 	end_router();
 }
 END_TEST
@@ -205,9 +208,9 @@ START_TEST(last_values_come_without_being_asked_for)
 	GETS(reader, "+OK\n");
 	/* Each line once. */
 	sub(reader, "> LAST 2");
-	GETS(reader, "MSG log.a not kept\nMSG log.b kept\n+OK\n");
+	GETS(reader, "MSG log.a not kept\nMSG log.b kept\n+OK next=6 run=R\n");
 	sub(reader, "door.* LAST 1 GROUP g");
-	GETS(reader, "MSG door.a shut\n+OK\n");
+	GETS(reader, "MSG door.a shut\n+OK next=6 run=R\n");
 	end_router();
 }
 END_TEST
@@ -223,7 +226,7 @@ START_TEST(stored_lines_come_as_the_session_wants_them)
 	pub_numbers(publisher, "log.a", 1, 2);
 	reader->session->show = PROTOCOL_SHOW_SEQ | PROTOCOL_SHOW_FROM;
 	sub(reader, "log.a LAST 1");
-	GETS(reader, "MSG log.a 2 @alice 2\n+OK\n");
+	GETS(reader, "MSG log.a 2 @alice 2\n+OK next=3 run=R\n");
 	reader->session->is_raw = true;
 	sub(reader, "log.a LAST 5 COUNT 1");
 	read_stored(reader, "log.a LAST 1");
@@ -243,14 +246,15 @@ START_TEST(stored_lines_count)
 	sub(reader, "log.a LAST 5 COUNT 5");
 	MUST(reader->session->nbounded == 1);
 	pub_numbers(publisher, "log.a", 4, 6);
-	GETS(reader, "MSG log.a 1\nMSG log.a 2\nMSG log.a 3\n+OK\n"
+	GETS(reader, "MSG log.a 1\nMSG log.a 2\nMSG log.a 3\n+OK next=4 run=R\n"
 	             "MSG log.a 4\nMSG log.a 5\n! DONE log.a count\n");
 	/* Enough is stored: it never goes live. */
 	sub(reader, "log.a FROM 2 COUNT 3 WITHIN 1s");
 	MUST(reader->session->nsubscriptions == 0);
-	GETS(reader, "MSG log.a 2\nMSG log.a 3\nMSG log.a 4\n+OK\n! DONE log.a count\n");
+	GETS(reader, "MSG log.a 2\nMSG log.a 3\nMSG log.a 4\n+OK next=7 run=R\n"
+	             "! DONE log.a count\n");
 	sub(reader, "log.a LAST 2 COUNT 2");
-	GETS(reader, "MSG log.a 5\nMSG log.a 6\n+OK\n! DONE log.a count\n");
+	GETS(reader, "MSG log.a 5\nMSG log.a 6\n+OK next=7 run=R\n! DONE log.a count\n");
 	MUST(timers_next_ms(&views[1].timers, now_ms) == -1);
 	/* Last values, too. */
 	keep(publisher, "k", "v");
@@ -280,9 +284,10 @@ START_TEST(many_stored_lines_come_before_what_is_live)
 	for (int i = 0; i < 100 && session_has_output(reader->session); i++) {
 		session_flush(reader->session);
 		strcat(expected + 32768, received(reader));
+	hide_run(expected + 32768);
 	}
 	expect_numbers(expected, "log.a", 101, 500);
-	strcat(expected, "+OK\n");
+	strcat(expected, "+OK next=501 run=R\n");
 	expect_numbers(expected, "log.a", 501, 600);
 	MUST(strlen(expected) < 32768);
 	MUST(strcmp(expected + 32768, expected) == 0);
@@ -307,7 +312,7 @@ START_TEST(subscription_may_end_before_its_stored_lines_came)
 	MUST(output_has_source(&reader->session->output));
 	drain(reader->fd);
 	expect_numbers(expected, "log.a", 1, 300);
-	strcat(expected, "+OK\n! DONE log.a timeout\n");
+	strcat(expected, "+OK next=301 run=R\n! DONE log.a timeout\n");
 	GETS(reader, expected);
 	end_router();
 }
@@ -342,9 +347,10 @@ START_TEST(what_was_forgotten_in_the_meantime_is_a_gap)
 	MUST(sscanf(text, "! DROPPED %llu pat=log.a seq=%llu-%llu\nMSG log.a %*u", &n, &last,
 	            &last) == 3);
 	MUST(last == 300 && n == 300 - first);
+	hide_run((char *)text);
 	text = strstr(text, "MSG log.a 301 ");
 	MUST(text != NULL);
-	text = strstr(text, "MSG log.a 500 500\n+OK\nMSG log.a 501 501\n! DONE log.a count\n");
+	text = strstr(text, "MSG log.a 500 500\n+OK next=501 run=R\nMSG log.a 501 501\n! DONE log.a count\n");
 	MUST(text != NULL);
 	end_router();
 }
@@ -363,7 +369,7 @@ START_TEST(line_on_its_way_comes_before_what_is_asked_for_again)
 	sub(reader, "log.a LAST 2");
 	pub_numbers(publisher, "log.a", 4, 4);
 	GETS(reader, "MSG log.a 1\nMSG log.a 2\nMSG log.a 3\n"
-	             "MSG log.a 2\nMSG log.a 3\n+OK\nMSG log.a 4\n");
+	             "MSG log.a 2\nMSG log.a 3\n+OK next=4 run=R\nMSG log.a 4\n");
 	MUST(counted(STAT_LINES_DROPPED_ENDED) == 0);
 	end_router();
 }
@@ -408,7 +414,7 @@ START_TEST(line_that_was_on_its_way_before_is_not_doubled)
 	follow(other, ">");
 	pub_numbers(publisher, "log.a", 1, 3);
 	sub(reader, "log.a FROM 2");
-	GETS(reader, "MSG log.a 2\nMSG log.a 3\n+OK\n");
+	GETS(reader, "MSG log.a 2\nMSG log.a 3\n+OK next=4 run=R\n");
 	GETS(other, "MSG log.a 1\nMSG log.a 2\nMSG log.a 3\n");
 	end_router();
 }
@@ -424,21 +430,21 @@ START_TEST(stored_lines_are_read)
 	publisher = make_visitor(0);
 	reader = make_visitor(1);
 	read_stored(reader, "log.>");
-	GETS(reader, "+OK 0 next=1\n");
+	GETS(reader, "+OK 0 next=1 run=R\n");
 	pub_numbers(publisher, "log.a", 1, 4);
 	keep(publisher, "k", "v");
 	read_stored(reader, "log.>");
-	GETS(reader, "MSG log.a 1\nMSG log.a 2\nMSG log.a 3\nMSG log.a 4\n+OK 4 next=6\n");
+	GETS(reader, "MSG log.a 1\nMSG log.a 2\nMSG log.a 3\nMSG log.a 4\n+OK 4 next=6 run=R\n");
 	read_stored(reader, "> LAST 2");
-	GETS(reader, "MSG log.a 4\nMSG k v\n+OK 2 next=6\n");
+	GETS(reader, "MSG log.a 4\nMSG k v\n+OK 2 next=6 run=R\n");
 	read_stored(reader, "> FROM 2 TO 3");
-	GETS(reader, "MSG log.a 2\nMSG log.a 3\n+OK 2 next=4\n");
+	GETS(reader, "MSG log.a 2\nMSG log.a 3\n+OK 2 next=4 run=R\n");
 	read_stored(reader, "> FROM 5 TO 100");
-	GETS(reader, "MSG k v\n+OK 1 next=6\n");
+	GETS(reader, "MSG k v\n+OK 1 next=6 run=R\n");
 	read_stored(reader, "> FROM 6");
-	GETS(reader, "+OK 0 next=6\n");
+	GETS(reader, "+OK 0 next=6 run=R\n");
 	MUST(try_read(reader, "k", "tag") == FOLLOW_DONE);
-	GETS(reader, "MSG k v\n#tag +OK 1 next=6\n");
+	GETS(reader, "MSG k v\n#tag +OK 1 next=6 run=R\n");
 	/* Nothing is followed. */
 	MUST(reader->session->nsubscriptions == 0);
 	MUST(pub(publisher, "log.a", "5") == 0);
@@ -455,9 +461,54 @@ START_TEST(reader_is_told_what_was_forgotten)
 	reader = make_visitor(1);
 	pub_numbers(publisher, "few.a", 1, 12);
 	read_stored(reader, "few.a FROM 10");
-	GETS(reader, "MSG few.a 10\nMSG few.a 11\nMSG few.a 12\n+OK 3 next=13\n");
+	GETS(reader, "MSG few.a 10\nMSG few.a 11\nMSG few.a 12\n+OK 3 next=13 run=R\n");
 	read_stored(reader, "few.a FROM 3 TO 8");
-	GETS(reader, "MSG few.a 8\n+OK 1 next=9 oldest=8\n");
+	GETS(reader, "MSG few.a 8\n+OK 1 next=9 run=R oldest=8\n");
+	end_router();
+}
+END_TEST
+
+START_TEST(who_follows_again_is_told_what_was_forgotten)
+{
+	struct visitor *publisher, *reader;
+
+	start_with_history();
+	publisher = make_visitor(0);
+	reader = make_visitor(1);
+	pub_numbers(publisher, "few.a", 1, 12);
+	sub(reader, "few.a FROM 11");
+	GETS(reader, "MSG few.a 11\nMSG few.a 12\n+OK next=13 run=R\n");
+	sub(reader, "few.a FROM 7");
+	GETS(reader, "MSG few.a 8\nMSG few.a 9\nMSG few.a 10\nMSG few.a 11\nMSG few.a 12\n"
+	             "+OK next=13 run=R oldest=8\n");
+	end_router();
+}
+END_TEST
+
+/* After a restart, the numbers that a client remembers are those of other lines. */
+START_TEST(who_follows_from_a_number_of_another_run_gets_all)
+{
+	struct visitor *publisher, *reader;
+	char arguments[64];
+
+	start_with_history();
+	publisher = make_visitor(0);
+	reader = make_visitor(1);
+	pub_numbers(publisher, "log.a", 1, 2);
+	snprintf(arguments, sizeof arguments, "log.a FROM 2 RUN %s", history_run(router->history));
+	sub(reader, arguments);
+	GETS(reader, "MSG log.a 2\n+OK next=3 run=R\n");
+	sub(reader, "log.a FROM 2 RUN k3");
+	GETS(reader, "! RENUMBERED next=3 run=R\nMSG log.a 1\nMSG log.a 2\n+OK next=3 run=R\n");
+	read_stored(reader, "log.a FROM 4");
+	GETS(reader, "! RENUMBERED next=3 run=R\nMSG log.a 1\nMSG log.a 2\n+OK 2 next=3 run=R\n");
+	/* Not in front of other lines that wait already, but of its own. */
+	fill(reader->session->fd);
+	sub(reader, "log.a FROM 833 GROUP g COUNT 3");
+	pub_numbers(publisher, "log.a", 3, 3);
+	drain(reader->fd);
+	GETS(reader, "! RENUMBERED next=3 run=R\nMSG log.a 1\nMSG log.a 2\n+OK next=3 run=R\n"
+	             "MSG log.a 3\n! DONE log.a count\n");
 	end_router();
 }
 END_TEST
@@ -562,7 +613,7 @@ sub_without_memory(const char *before, const char *arguments, int nlines)
 			MUST(reader->session->nsubscriptions <= 1);
 			/* What it has followed before it may follow still, if nothing was done. */
 			MUST(is_done || before != NULL || reader->session->nsubscriptions == 0);
-			MUST(count_of(received(reader), "+OK\n") == (is_done ? 1 : 0));
+			MUST(count_of(received(reader), "+OK") == (is_done ? 1 : 0));
 		}
 		nrefused += result == FOLLOW_NO_MEMORY;
 		end_router();
@@ -663,7 +714,7 @@ must_go_on(struct visitor *reader, uint64_t *next)
 	for (; (lf = strchr(line, '\n')) != NULL; line = lf + 1) {
 		uint64_t seq, number;
 
-		if (strncmp(line, "+OK\n", 4) == 0)
+		if (strncmp(line, "+OK", 3) == 0)
 			continue;
 		MUST(sscanf(line, "MSG log.a %" SCNu64 " %" SCNu64 "\n", &seq, &number) == 2);
 		MUST(seq == number);
@@ -758,6 +809,8 @@ main(void)
 	    line_that_was_on_its_way_before_is_not_doubled,
 	    stored_lines_are_read,
 	    reader_is_told_what_was_forgotten,
+	    who_follows_again_is_told_what_was_forgotten,
+	    who_follows_from_a_number_of_another_run_gets_all,
 	    reading_goes_on_from_where_it_ended,
 	    stored_lines_go_with_their_session,
 	    without_memory_it_is_not_followed,

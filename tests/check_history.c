@@ -28,6 +28,7 @@ static int64_t clock_ms;
 #define NO_LIMIT ((size_t)1 << 40)
 
 static bool getrandom_fails;
+static int nruns;
 
 /* In place of the C library's. */
 ssize_t
@@ -38,7 +39,7 @@ getrandom(void *bytes, size_t nbytes, unsigned flags)
 		errno = ENOSYS;
 		return -1;
 	}
-	memset(bytes, 7, nbytes);
+	memset(bytes, nbytes == HISTORY_RUN_LENGTH ? ++nruns : 7, nbytes);
 	return (ssize_t)nbytes;
 }
 
@@ -448,8 +449,10 @@ START_TEST(numbers_from_and_to_are_asked_for)
 	expect(">", FROM(0, 2), "1 2");
 	expect(">", FROM(4, 3), "");
 	expect(">", FROM(7, 0), "");
-	expect(">", FROM(UINT64_MAX, 0), "");
-	expect(">", FROM(UINT64_MAX, UINT64_MAX), "");
+	/* There has been no such number yet. */
+	expect(">", FROM(8, 0), "1 2 3 4 5 6");
+	expect(">", FROM(UINT64_MAX, 0), "1 2 3 4 5 6");
+	expect(">", FROM(UINT64_MAX, UINT64_MAX), "1 2 3 4 5 6");
 	expect("b", FROM(2, 0), "6");
 	stop();
 }
@@ -863,13 +866,72 @@ START_TEST(oldest_number_is_told_where_older_ones_are_asked_for)
 	MUST(oldest("a", FROM(3, 0)) == 0);
 	MUST(oldest("b", FROM(1, 0)) == 0);
 	MUST(oldest(">", FROM(2, 1)) == 0);
-	MUST(oldest(">", FROM(100, 0)) == 0);
+	MUST(oldest(">", FROM(8, 0)) == 0);
+	MUST(oldest(">", FROM(100, 0)) == 3); /* which shows all */
 	MUST(oldest(">", ALL) == 0);
-	MUST(oldest(">", LAST(100)) == 0);
+	MUST(oldest(">", LAST(5)) == 0);
+	MUST(oldest(">", LAST(6)) == 3); /* there are 5, and 1 and 2 were asked for, too */
+	MUST(oldest("b", LAST(2)) == 0);
+	MUST(oldest(">", LAST(0)) == 0);
 	for (int i = 0; i < 3; i++)
 		say("b"); /* 4 is forgotten */
 	MUST(oldest(">", FROM(1, 0)) == 3);
 	MUST(oldest(">", FROM(3, 0)) == 8);
+	/* 7 is there, and 4 is not, which is newer than the last four of the rest. */
+	MUST(oldest(">", LAST(7)) == 8);
+	stop();
+}
+END_TEST
+
+START_TEST(oldest_number_is_told_where_an_older_time_is_asked_for)
+{
+	add_section("a", 2, NO_LIMIT);
+	start();
+	for (clock_ms = 100; clock_ms < 105; clock_ms++)
+		say("a"); /* 1 to 3, said until 102, are forgotten */
+	MUST(oldest("a", SINCE(103)) == 0);
+	MUST(oldest("a", SINCE(102)) == 4);
+	MUST(oldest("b", SINCE(102)) == 0);
+	stop();
+}
+END_TEST
+
+START_TEST(numbers_that_are_not_of_this_run_show_all)
+{
+	struct history_query other = FROM(2, 2), same = FROM(2, 2);
+	struct replay *replay;
+
+	add_section("a", 10, NO_LIMIT);
+	start();
+	for (int i = 0; i < 3; i++)
+		say("a");
+	other.run = (struct amy_bytes){ "another", 7 };
+	same.run = (struct amy_bytes){ history_run(history), HISTORY_RUN_LENGTH };
+	MUST(strspn(history_run(history), "0123456789abcdefghijklmnopqrstuvwxyz") ==
+	     HISTORY_RUN_LENGTH);
+	expect("a", same, "2");
+	expect("a", other, "1 2 3");
+	expect("a", FROM(4, 0), "");
+	expect("a", FROM(5, 0), "1 2 3");
+	replay = look("a", other, NULL);
+	MUST(replay_is_renumbered(replay) && replay_end(replay) == 4);
+	replay_destroy(replay);
+	replay = look("a", same, NULL);
+	MUST(!replay_is_renumbered(replay) && replay_end(replay) == 3);
+	replay_destroy(replay);
+	stop();
+}
+END_TEST
+
+START_TEST(each_history_has_a_run_of_its_own)
+{
+	char first[HISTORY_RUN_LENGTH + 1];
+
+	start();
+	strcpy(first, history_run(history));
+	stop();
+	start();
+	MUST(strcmp(first, history_run(history)) != 0);
 	stop();
 }
 END_TEST
@@ -1128,6 +1190,7 @@ is_asked_for(const struct history_query *query, uint64_t seq)
 		return seq >= query->from && (query->to == 0 || seq <= query->to);
 	case HISTORY_SINCE:
 		return model[seq].at_ms >= query->since_ms;
+	case HISTORY_SINCE_MOMENT:
 	case HISTORY_ALL:
 	case HISTORY_LAST:
 		return true;
@@ -1171,9 +1234,12 @@ model_may_be_missed(const struct model_replay *m, uint64_t seq)
 static void
 model_look(struct model_replay *m, uint64_t *random)
 {
+	const struct history_query asked = any_query(random);
 	size_t n = 0, nlines;
 
-	*m = (struct model_replay){ .query = any_query(random) };
+	*m = (struct model_replay){ .query = asked };
+	if (asked.want == HISTORY_FROM && asked.from > model_head + 1)
+		m->query = ALL; /* there has been no such number */
 	m->pattern = model_patterns[random_below(random, MODEL_PATTERNS)];
 	for (uint64_t seq = model_head; seq > 0; seq--) {
 		const struct model_line *line = &model[seq];
@@ -1186,7 +1252,7 @@ model_look(struct model_replay *m, uint64_t *random)
 		                    model_matches(m->pattern, line->subject);
 		n += m->is_wanted[seq];
 	}
-	m->replay = look(m->pattern, m->query, &nlines);
+	m->replay = look(m->pattern, asked, &nlines);
 	MUST(nlines == n);
 	MUST(replay_head(m->replay) == model_head);
 }
@@ -1765,7 +1831,8 @@ START_TEST(oldest_number_is_a_later_one_where_a_section_is_empty)
 	MUST(oldest("a", FROM(6, 0)) == 0);
 	/* Gone and back again: what it had is forgotten. */
 	have_none();
-	MUST(oldest("a", FROM(1, 0)) == 0);
+	MUST(oldest("a", FROM(1, 0)) == 8);
+	MUST(oldest("b", FROM(1, 0)) == 0);
 	HAVE(SECTION("s0", "a", 10, NO_LIMIT), SECTION("new", "b", 10, NO_LIMIT));
 	MUST(oldest("a", FROM(1, 0)) == 8);
 	MUST(oldest("a", FROM(7, 7)) == 8);
@@ -1942,6 +2009,9 @@ main(void)
 	    gap_is_of_all_sections_that_were_asked_for,
 	    lines_that_were_passed_are_not_missed,
 	    oldest_number_is_told_where_older_ones_are_asked_for,
+	    oldest_number_is_told_where_an_older_time_is_asked_for,
+	    numbers_that_are_not_of_this_run_show_all,
+	    each_history_has_a_run_of_its_own,
 	    replay_goes_on_past_lines_that_do_not_match,
 	    without_memory_there_is_no_history,
 	    without_random_numbers_there_is_no_history,

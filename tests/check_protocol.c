@@ -225,13 +225,13 @@ START_TEST(usage_is_that_of_the_protocol)
 		[VERB_PING] = "PING [text]",
 		[VERB_PUB] = "PUB <subject> <text>",
 		[VERB_QUIT] = "QUIT",
-		[VERB_READ] = "READ <pattern> [LAST n|FROM a [TO b]|SINCE t]",
+		[VERB_READ] = "READ <pattern> [LAST n|FROM a [TO b] [RUN r]|SINCE t]",
 		[VERB_REP] = "REP <id> <text>",
 		[VERB_REQ] = "REQ <subject> <text>",
 		[VERB_SET] = "SET <key> <value>",
 		[VERB_STATS] = "STATS [prefix]",
-		[VERB_SUB] =
-		    "SUB <pattern> [LAST n|FROM seq|SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]",
+		[VERB_SUB] = "SUB <pattern> [LAST n|FROM seq [RUN r]|SINCE 10m] [GROUP g] "
+		             "[COUNT n] [WITHIN 30s]",
 		[VERB_TRACE] = "TRACE <subject>",
 		[VERB_UNSUB] = "UNSUB <pattern>|*",
 		[VERB_WHO] = "WHO [pattern]",
@@ -266,11 +266,14 @@ END_TEST
 #define LAST PROTOCOL_SINCE_LAST
 #define FROM PROTOCOL_SINCE_FROM
 #define TIME PROTOCOL_SINCE_TIME
+#define MOMENT PROTOCOL_SINCE_MOMENT
 
 #define WHY_LAST "LAST takes a number, such as 20"
 #define WHY_FROM "FROM takes a number, such as 812"
 #define WHY_TO "TO takes a number from 1, such as 832"
-#define WHY_SINCE "SINCE takes a time, such as 10m"
+#define WHY_SINCE "SINCE takes a time, such as 10m, or 2026-11-28T18:40:00Z"
+#define WHY_RUN "RUN takes what stood behind run=, such as k3f"
+#define WHY_NO_FROM "RUN goes with FROM, such as FROM 812 RUN k3f"
 #define WHY_GROUP "GROUP takes a name of 1 to 64 of [A-Za-z0-9_:/=+-], such as g1"
 #define WHY_COUNT "COUNT takes a number from 1, such as 3"
 #define WHY_WITHIN "WITHIN takes a time, such as 30s"
@@ -278,8 +281,8 @@ END_TEST
 #define WHY_ONE "only one of LAST, FROM and SINCE"
 #define WHY_ALONE "TO goes with FROM, such as FROM 812 TO 832"
 #define WHY_ORDER "TO is not less than FROM, as in FROM 812 TO 832"
-#define WHY_SUB "options are LAST, FROM, SINCE, GROUP, COUNT and WITHIN"
-#define WHY_READ "options are LAST, FROM, TO and SINCE"
+#define WHY_SUB "options are LAST, FROM, RUN, SINCE, GROUP, COUNT and WITHIN"
+#define WHY_READ "options are LAST, FROM, TO, RUN and SINCE"
 
 #define NAME64 "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_:"
 
@@ -305,10 +308,13 @@ static void
 assert_follow(const struct protocol_follow *follow, const struct protocol_follow *expected)
 {
 	const char *group = expected->group.bytes == NULL ? "" : expected->group.bytes;
+	const char *run = expected->run.bytes == NULL ? "" : expected->run.bytes;
 
 	assert_bytes(follow->pattern.bytes, follow->pattern.nbytes, expected->pattern.bytes);
 	assert_bytes(follow->group.bytes, follow->group.nbytes, group);
+	assert_bytes(follow->run.bytes, follow->run.nbytes, run);
 	ck_assert_int_eq(follow->since, expected->since);
+	ck_assert_int_eq(follow->since_wall_ms, expected->since_wall_ms);
 	ck_assert_uint_eq(follow->last, expected->last);
 	ck_assert_uint_eq(follow->from, expected->from);
 	ck_assert_uint_eq(follow->to, expected->to);
@@ -336,6 +342,12 @@ static const struct {
 	{ "a From 18446744073709551615",
 	  { .pattern = { "a", 0 }, .since = FROM, .from = UINT64_MAX } },
 	{ "a SINCE 10m", { .pattern = { "a", 0 }, .since = TIME, .since_ms = 600000 } },
+	{ "a SINCE 2026-11-28T18:40:00Z",
+	  { .pattern = { "a", 0 }, .since = MOMENT, .since_wall_ms = 1795891200000 } },
+	{ "a FROM 812 RUN k3f",
+	  { .pattern = { "a", 0 }, .since = FROM, .from = 812, .run = { "k3f", 0 } } },
+	{ "a run k3f FROM 812",
+	  { .pattern = { "a", 0 }, .since = FROM, .from = 812, .run = { "k3f", 0 } } },
 	{ "a SINCE 0", { .pattern = { "a", 0 }, .since = TIME } },
 	{ "a GROUP workers", { .pattern = { "a", 0 }, .group = { "workers", 0 } } },
 	{ "a GROUP COUNT", { .pattern = { "a", 0 }, .group = { "COUNT", 0 } } },
@@ -373,6 +385,8 @@ static const struct {
 	{ "a LAST 5", { .pattern = { "a", 0 }, .since = LAST, .last = 5 } },
 	{ "a FROM 0", { .pattern = { "a", 0 }, .since = FROM } },
 	{ "a FROM 3 TO 9", { .pattern = { "a", 0 }, .since = FROM, .from = 3, .to = 9 } },
+	{ "a FROM 3 TO 9 RUN K3F",
+	  { .pattern = { "a", 0 }, .since = FROM, .from = 3, .to = 9, .run = { "K3F", 0 } } },
 	{ "a to 9 from 3", { .pattern = { "a", 0 }, .since = FROM, .from = 3, .to = 9 } },
 	{ "a FROM 0 TO 1", { .pattern = { "a", 0 }, .since = FROM, .to = 1 } },
 	/* No line is between: that is no error. */
@@ -424,6 +438,12 @@ static const struct {
 	{ BYTES("a SINCE 10 m"), WHY_SINCE, WHY_SINCE },
 	{ BYTES("a SINCE 3651d"), WHY_SINCE, WHY_SINCE },
 	{ BYTES("a SINCE 2026-11-22"), WHY_SINCE, WHY_SINCE },
+	{ BYTES("a SINCE 2026-11-31T18:40:00Z"), WHY_SINCE, WHY_SINCE },
+	{ BYTES("a FROM 1 RUN"), WHY_RUN, WHY_RUN },
+	{ BYTES("a FROM 1 RUN a.b"), WHY_RUN, WHY_RUN },
+	{ BYTES("a RUN k3f"), WHY_NO_FROM, WHY_NO_FROM },
+	{ BYTES("a LAST 1 RUN k3f"), WHY_NO_FROM, WHY_NO_FROM },
+	{ BYTES("a FROM 1 RUN k3f RUN k3f"), WHY_TWICE, WHY_TWICE },
 	{ BYTES("a LAST 1 FROM 2"), WHY_ONE, WHY_ONE },
 	{ BYTES("a FROM 2 SINCE 1s"), WHY_ONE, WHY_ONE },
 	{ BYTES("a SINCE 1s LAST 2"), WHY_ONE, WHY_ONE },

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -349,6 +350,62 @@ START_TEST(time_is_printed_in_the_largest_unit)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	int64_t wall_ms; /* -1: it is refused */
+} moments[] = {
+	{ "1970-01-01T00:00:00Z", 0 },
+	{ "2026-11-28T18:40:00Z", 1795891200000 },
+	{ "2026-11-28T18:40:00.1Z", 1795891200100 },
+	{ "2026-11-28T18:40:00.123Z", 1795891200123 },
+	{ "2026-11-28T18:40:00.123456789Z", 1795891200123 },
+	{ "2024-02-29T23:59:59Z", 1709251199000 },
+	{ "0001-01-01T00:00:00Z", -62135596800000 },
+	{ "9999-12-31T23:59:59.999Z", 253402300799999 },
+	{ "2025-02-29T00:00:00Z", -1 },
+	{ "2026-11-31T00:00:00Z", -1 },
+	{ "2026-13-01T00:00:00Z", -1 },
+	{ "2026-00-01T00:00:00Z", -1 },
+	{ "2026-01-00T00:00:00Z", -1 },
+	{ "2026-01-01T24:00:00Z", -1 },
+	{ "2026-01-01T00:60:00Z", -1 },
+	{ "2026-01-01T00:00:60Z", -1 },
+	{ "2026-01-01T00:00:00", -1 },
+	{ "2026-01-01T00:00:00z", -1 },
+	{ "2026-01-01t00:00:00Z", -1 },
+	{ "2026-01-01T00:00:00.Z", -1 },
+	{ "2026-01-01T00:00:00.1xZ", -1 },
+	{ "2026-01-01T00:00:00.x1Z", -1 },
+	{ "2026-01-01T00:00:00,1Z", -1 },
+	{ "2026-01-01T00:00:00+00:00", -1 },
+	{ "2026-01-01 00:00:00Z", -1 },
+	{ "2026-1-1T00:00:00Z", -1 },
+	{ "-026-01-01T00:00:00Z", -1 },
+	{ "2026-01-01Z", -1 },
+	{ "Z", -1 },
+	{ "", -1 },
+};
+
+/* At the end of its memory, so that a byte too much is seen. */
+START_TEST(point_in_time_is_parsed_or_refused)
+{
+	for (size_t i = 0; i < sizeof moments / sizeof moments[0]; i++) {
+		size_t n = strlen(moments[i].text);
+		char *copy = malloc(n == 0 ? 1 : n);
+		int64_t wall_ms = -1;
+		int rc;
+
+		ck_assert_ptr_nonnull(copy);
+		memcpy(copy, moments[i].text, n);
+		rc = units_parse_moment(copy, n, &wall_ms);
+		ck_assert_msg(rc == (moments[i].wall_ms == -1 ? -1 : 0), "%s", moments[i].text);
+		ck_assert_msg(wall_ms == moments[i].wall_ms, "%s: %" PRId64, moments[i].text,
+		              wall_ms);
+		free(copy);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -365,5 +422,6 @@ main(void)
 	    what_follows_the_text_is_not_looked_at,
 	    every_byte_behind_a_digit_is_a_unit_or_wrong,
 	    count_that_is_printed_is_parsed,
-	    time_is_printed_in_the_largest_unit);
+	    time_is_printed_in_the_largest_unit,
+	    point_in_time_is_parsed_or_refused);
 }

@@ -228,7 +228,7 @@ is "a time that begins then is as long as ever" "+OK
 is "those that are stored are in their order" "MSG h.a one
 MSG h.a two
 MSG h.a three
-+OK 3 next=4" "$(echo 'READ h.a' | command_lines)"
++OK 3 next=4 run=R" "$(echo 'READ h.a' | command_lines | hide_run)"
 is "as many clients are here as before" 5 "$(counter clients.connected)"
 is "nobody is ended for being quiet" "0 0" \
     "$(counter clients.ended.idle) $(counter clients.ended.line_time)"

@@ -18,6 +18,7 @@ END
 codes()
 {
 	sed -E '/^#z \+OK bye$/d
+		s/ run=[a-z0-9]{6}( |$)/ run=R\1/
 		/-ERR SYNTAX/!s/^((#[^ ]+ )?(-ERR|! BYE) [A-Z]+).*/\1/'
 }
 
@@ -88,20 +89,20 @@ a verb with NUL behind it is none|PING\0000|-ERR UNKNOWN
 PUB to nobody|PUB a.b hello|+OK 0
 PUB without a subject|PUB|-ERR SYNTAX PUB <subject> <text>
 PUB with two spaces has no subject|PUB  a x|-ERR SYNTAX PUB <subject> <text>
-SUB without a pattern|SUB|-ERR SYNTAX SUB <pattern> [LAST n\0174FROM seq\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
-SUB with nothing but spaces|SUB   |-ERR SYNTAX SUB <pattern> [LAST n\0174FROM seq\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
-SUB with a word that is no option|SUB a b|-ERR SYNTAX options are LAST, FROM, SINCE, GROUP, COUNT and WITHIN: SUB <pattern> [LAST n\0174FROM seq\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
-SUB with an option without its value|SUB a LAST|-ERR SYNTAX LAST takes a number, such as 20: SUB <pattern> [LAST n\0174FROM seq\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
-SUB with an option twice|SUB a COUNT 1 COUNT 2|-ERR SYNTAX an option stands there twice, once is enough: SUB <pattern> [LAST n\0174FROM seq\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
-SUB with two beginnings|SUB a LAST 1 FROM 1|-ERR SYNTAX only one of LAST, FROM and SINCE: SUB <pattern> [LAST n\0174FROM seq\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
-SUB with a group that is no name|SUB a GROUP a.b|-ERR SYNTAX GROUP takes a name of 1 to 64 of [A-Za-z0-9_:/=+-], such as g1: SUB <pattern> [LAST n\0174FROM seq\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
-SUB takes no TO|SUB a FROM 1 TO 2|-ERR SYNTAX options are LAST, FROM, SINCE, GROUP, COUNT and WITHIN: SUB <pattern> [LAST n\0174FROM seq\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
+SUB without a pattern|SUB|-ERR SYNTAX SUB <pattern> [LAST n\0174FROM seq [RUN r]\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
+SUB with nothing but spaces|SUB   |-ERR SYNTAX SUB <pattern> [LAST n\0174FROM seq [RUN r]\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
+SUB with a word that is no option|SUB a b|-ERR SYNTAX options are LAST, FROM, RUN, SINCE, GROUP, COUNT and WITHIN: SUB <pattern> [LAST n\0174FROM seq [RUN r]\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
+SUB with an option without its value|SUB a LAST|-ERR SYNTAX LAST takes a number, such as 20: SUB <pattern> [LAST n\0174FROM seq [RUN r]\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
+SUB with an option twice|SUB a COUNT 1 COUNT 2|-ERR SYNTAX an option stands there twice, once is enough: SUB <pattern> [LAST n\0174FROM seq [RUN r]\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
+SUB with two beginnings|SUB a LAST 1 FROM 1|-ERR SYNTAX only one of LAST, FROM and SINCE: SUB <pattern> [LAST n\0174FROM seq [RUN r]\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
+SUB with a group that is no name|SUB a GROUP a.b|-ERR SYNTAX GROUP takes a name of 1 to 64 of [A-Za-z0-9_:/=+-], such as g1: SUB <pattern> [LAST n\0174FROM seq [RUN r]\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
+SUB takes no TO|SUB a FROM 1 TO 2|-ERR SYNTAX options are LAST, FROM, RUN, SINCE, GROUP, COUNT and WITHIN: SUB <pattern> [LAST n\0174FROM seq [RUN r]\0174SINCE 10m] [GROUP g] [COUNT n] [WITHIN 30s]
 SUB with spaces and tabs between and behind|SUB  a\t \nPUB a x|+OK\nMSG a x\n+OK 1
-READ without a pattern|READ|-ERR SYNTAX READ <pattern> [LAST n\0174FROM a [TO b]\0174SINCE t]
-READ with a word that is no option|READ a b|-ERR SYNTAX options are LAST, FROM, TO and SINCE: READ <pattern> [LAST n\0174FROM a [TO b]\0174SINCE t]
-READ takes no COUNT|READ a COUNT 1|-ERR SYNTAX options are LAST, FROM, TO and SINCE: READ <pattern> [LAST n\0174FROM a [TO b]\0174SINCE t]
-READ with TO alone|READ a TO 3|-ERR SYNTAX TO goes with FROM, such as FROM 812 TO 832: READ <pattern> [LAST n\0174FROM a [TO b]\0174SINCE t]
-READ with two beginnings|READ a LAST 1 SINCE 1m|-ERR SYNTAX only one of LAST, FROM and SINCE: READ <pattern> [LAST n\0174FROM a [TO b]\0174SINCE t]
+READ without a pattern|READ|-ERR SYNTAX READ <pattern> [LAST n\0174FROM a [TO b] [RUN r]\0174SINCE t]
+READ with a word that is no option|READ a b|-ERR SYNTAX options are LAST, FROM, TO, RUN and SINCE: READ <pattern> [LAST n\0174FROM a [TO b] [RUN r]\0174SINCE t]
+READ takes no COUNT|READ a COUNT 1|-ERR SYNTAX options are LAST, FROM, TO, RUN and SINCE: READ <pattern> [LAST n\0174FROM a [TO b] [RUN r]\0174SINCE t]
+READ with TO alone|READ a TO 3|-ERR SYNTAX TO goes with FROM, such as FROM 812 TO 832: READ <pattern> [LAST n\0174FROM a [TO b] [RUN r]\0174SINCE t]
+READ with two beginnings|READ a LAST 1 SINCE 1m|-ERR SYNTAX only one of LAST, FROM and SINCE: READ <pattern> [LAST n\0174FROM a [TO b] [RUN r]\0174SINCE t]
 KEEP without a subject|KEEP|-ERR SYNTAX KEEP <subject> <text>
 FORGET without a subject|FORGET|-ERR SYNTAX FORGET <subject>
 FORGET with two words|FORGET a b|-ERR SYNTAX FORGET <subject>
@@ -196,9 +197,9 @@ the daemon's own subjects can be followed|SUB _amyd.>|+OK
 
 KEEP to nobody has a number|KEEP k.a 1\nKEEP k.a 2\nFORGET k.a\nFORGET k.a|+OK 0 seq=1\n+OK 0 seq=2\n+OK\n+OK
 PUB with history has a number|PUB h.a 1\nPUB n.a 2\nPUB h.a 3|+OK 0 seq=3\n+OK 0\n+OK 0 seq=4
-READ says how many, and what is next|READ h.>\nREAD n.>|MSG h.a 1\nMSG h.a 3\n+OK 2 next=5\n+OK 0 next=5
-a tagged READ|#t READ h.> LAST 1|MSG h.a 3\n#t +OK 1 next=5
-SUB has its final behind the stored lines|#t SUB h.> LAST 1\nPUB h.b 5|MSG h.a 3\n#t +OK\nMSG h.b 5\n+OK 1 seq=5
+READ says how many, and what is next|READ h.>\nREAD n.>|MSG h.a 1\nMSG h.a 3\n+OK 2 next=5 run=R\n+OK 0 next=5 run=R
+a tagged READ|#t READ h.> LAST 1|MSG h.a 3\n#t +OK 1 next=5 run=R
+SUB has its final behind the stored lines|#t SUB h.> LAST 1\nPUB h.b 5|MSG h.a 3\n#t +OK next=5 run=R\nMSG h.b 5\n+OK 1 seq=5
 UNSUB * ends groups, too|SUB a GROUP g\nSUB b COUNT 3\nUNSUB *\nPUB a x|+OK\n+OK\n+OK 2\n+OK 0
 a COUNT that is reached|SUB a COUNT 2\nPUB a 1\nPUB a 2\nPUB a 3|+OK\nMSG a 1\n+OK 1\nMSG a 2\n! DONE a count\n+OK 1\n+OK 0
 a WITHIN that is over|SUB a WITHIN 1ms|+OK\n! DONE a timeout
@@ -366,7 +367,7 @@ with()
 numbers()
 {
 	# shellcheck disable=SC2086
-	is "$1 may be $3" "" "$(with "$2" $3 | grep -v '^+OK')"
+	is "$1 may be $3" "" "$(with "$2" $3 | grep -vE '^(\+OK|! RENUMBERED )')"
 	# shellcheck disable=SC2086
 	is "$1 is not to be $4" "$(echo "$4" | wc -w) -ERR SYNTAX" \
 	    "$(with "$2" $4 | cut -d ' ' -f 1,2 | sort | uniq -c | sed 's/^ *//')"
@@ -411,8 +412,9 @@ is "LAST 2^32 + 3 is all" "$all " "$(stored 'READ h.n LAST 4294967299')"
 is "LAST 2^64 - 1 is all" "$all " "$(stored 'READ h.n LAST 18446744073709551615')"
 is "FROM 0 is all" "$all " "$(stored 'READ h.n FROM 0')"
 is "FROM with zeros in front" "$(seq -s ' ' 5 20) " "$(stored "READ h.n FROM 00$((first + 4))")"
-is "FROM 2^32 + 1 is none" "" "$(stored 'READ h.n FROM 4294967297')"
-is "FROM 2^64 - 1 is none" "" "$(stored 'READ h.n FROM 18446744073709551615')"
+is "FROM 2^32 + 1 is beyond all numbers, so it is all" "$all " \
+    "$(stored 'READ h.n FROM 4294967297')"
+is "FROM 2^64 - 1, too" "$all " "$(stored 'READ h.n FROM 18446744073709551615')"
 is "TO 2^32 + 1 is all" "$all " "$(stored 'READ h.n FROM 1 TO 4294967297')"
 is "TO 2^64 - 1 is all" "$all " "$(stored 'READ h.n FROM 1 TO 18446744073709551615')"
 is "FROM and TO the same is one" "7 " "$(stored "READ h.n FROM $((first + 6)) TO $((first + 6))")"

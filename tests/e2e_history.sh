@@ -21,7 +21,8 @@ part_pairs "$main_port"
 # ask LINE...: the answers. Subscriptions outlive the end of the input, hence QUIT.
 ask()
 {
-	printf '%s\n' "$@" '#z QUIT' | talk openbsd 127.0.0.1 "$main_port" | grep -v '^#z +OK bye$'
+	printf '%s\n' "$@" '#z QUIT' | talk openbsd 127.0.0.1 "$main_port" | 
+	    grep -v '^#z +OK bye$' | hide_run
 }
 
 # Of a failure the code.
@@ -48,15 +49,15 @@ talk openbsd 127.0.0.1 "$main_port" <"$work/in" >"$work/out"
 same "25 lines take the numbers from 1 to 25" "$(seq -f '+OK 0 seq=%g' 1 25 >"$work/expected"
     echo "$work/expected")" "$work/out"
 is "lines = 10: the newest ten are there" "$(seq -f 'MSG log.a %g' 16 25)
-+OK 10 next=26" "$(ask 'READ log.a')"
++OK 10 next=26 run=R" "$(ask 'READ log.a')"
 is "who asks for what was forgotten is told what is the oldest" "$(seq -f 'MSG log.a %g' 16 25)
-+OK 10 next=26 oldest=16" "$(ask 'READ log.> FROM 10')"
++OK 10 next=26 run=R oldest=16" "$(ask 'READ log.> FROM 10')"
 is "who asks for what is there is told nothing" "$(seq -f 'MSG log.a %g' 16 25)
-+OK 10 next=26" "$(ask 'READ log.> FROM 16')"
++OK 10 next=26 run=R" "$(ask 'READ log.> FROM 16')"
 is "so much was forgotten" "10 15" "$(counter history.logs.lines) $(counter history.logs.forgotten)"
 is "wildcards across subjects share the section" \
     "$(seq -f 'MSG log.a %g' 18 25; echo 'MSG log.b 26'; echo 'MSG log.c.d 27'
-    echo '+OK 10 next=28')" \
+    echo '+OK 10 next=28 run=R')" \
     "$(ask 'PUB log.b 26' 'PUB log.c.d 27' 'READ log.>' | sed 1,2d)"
 
 line=$(head -c 1000 /dev/zero | tr '\0' x)
@@ -67,12 +68,12 @@ echo "# $n of 200 lines of 1000 bytes are stored in 64 KiB"
 check "bytes = 64K: some are there" test "$n" -ge 30
 check "but no more than that" test "$n" -le 64
 check "what is there is in order" is_consecutive "$work/out" $((228 - n))
-is "it is the newest" "+OK $n next=228" "$(tail -n 1 "$work/out")"
+is "it is the newest" "+OK $n next=228 run=R" "$(tail -n 1 "$work/out")"
 is "so much was forgotten, by bytes" "$n $((200 - n))" \
     "$(counter history.big.lines) $(counter history.big.forgotten)"
 check "its bytes are within the bound" test "$(counter history.big.bytes)" -le 65536
 is "what matches no section is not stored" "+OK 0
-+OK 0 next=228" "$(ask 'PUB none.a x' 'READ none.a')"
++OK 0 next=228 run=R" "$(ask 'PUB none.a x' 'READ none.a')"
 
 # ---- One counter ---------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ is "a pattern over several sections shows them in the order of their numbers" \
 MSG log.a 228 1
 MSG big.a 229 3
 MSG log.a 231 5
-+OK 3 next=232" "$(ask 'SET show seq' 'READ *.a FROM 228')"
++OK 3 next=232 run=R" "$(ask 'SET show seq' 'READ *.a FROM 228')"
 ask 'FORGET log.a' >/dev/null
 
 # Writers at once, on both handlers, and a reader on each that follows all.
@@ -146,31 +147,60 @@ shows()
 	is "$name" "$(seq -f 'MSG log.s %g' "$from" "$to"; printf '%s\n' "$@")" "$(ask "$line")"
 }
 
-shows "READ LAST" 'READ log.s LAST 3' 8 10 "+OK 3 next=$((last + 1))"
-shows "READ LAST of more than there is" 'READ log.s LAST 30' 1 10 "+OK 10 next=$((last + 1))"
-shows "READ FROM" "READ log.s FROM $((first + 3))" 4 10 "+OK 7 next=$((last + 1))"
+shows "READ LAST" 'READ log.s LAST 3' 8 10 "+OK 3 next=$((last + 1)) run=R"
+shows "READ LAST of more than there is" 'READ log.s LAST 30' 1 10 \
+    "+OK 10 next=$((last + 1)) run=R oldest=$first"
+shows "READ FROM" "READ log.s FROM $((first + 3))" 4 10 "+OK 7 next=$((last + 1)) run=R"
 shows "READ FROM and TO" "READ log.s FROM $((first + 3)) TO $((first + 4))" 4 5 \
-    "+OK 2 next=$((first + 5))"
+    "+OK 2 next=$((first + 5)) run=R"
 shows "READ TO beyond the newest" "READ log.s FROM $((last)) TO $((last + 5))" 10 10 \
-    "+OK 1 next=$((last + 1))"
+    "+OK 1 next=$((last + 1)) run=R"
 shows "READ FROM beyond the newest" "READ log.s FROM $((last + 1))" 1 0 \
-    "+OK 0 next=$((last + 1))"
-shows "READ SINCE" "READ log.s SINCE 1h" 1 10 "+OK 10 next=$((last + 1))"
-shows "SUB LAST" 'SUB log.s LAST 3' 8 10 +OK
-shows "SUB LAST 0" 'SUB log.s LAST 0' 1 0 +OK
-shows "SUB FROM" "SUB log.s FROM $((first + 3))" 4 10 +OK
-shows "SUB SINCE" 'SUB log.s SINCE 1h' 1 10 +OK
+    "+OK 0 next=$((last + 1)) run=R"
+shows "READ SINCE" "READ log.s SINCE 1h" 1 10 "+OK 10 next=$((last + 1)) run=R oldest=$first"
+ok="+OK next=$((last + 1)) run=R"
+shows "SUB LAST" 'SUB log.s LAST 3' 8 10 "$ok"
+shows "SUB LAST 0" 'SUB log.s LAST 0' 1 0 "$ok"
+shows "SUB FROM" "SUB log.s FROM $((first + 3))" 4 10 "$ok"
+shows "SUB FROM of what is forgotten says so" "SUB log.s FROM 1" 1 10 "$ok oldest=$first"
+shows "SUB SINCE" 'SUB log.s SINCE 1h' 1 10 "$ok oldest=$first"
 shows "SUB alone shows nothing that is stored" 'SUB log.s' 1 0 +OK
-shows "SUB COUNT counts stored lines" 'SUB log.s LAST 5 COUNT 3' 6 8 +OK '! DONE log.s count'
-shows "SUB COUNT with as many stored" 'SUB log.s LAST 5 COUNT 5' 6 10 +OK '! DONE log.s count'
+shows "SUB COUNT counts stored lines" 'SUB log.s LAST 5 COUNT 3' 6 8 "$ok" '! DONE log.s count'
+shows "SUB COUNT with as many stored" 'SUB log.s LAST 5 COUNT 5' 6 10 "$ok" '! DONE log.s count'
 is "SUB with options in lower case, tabs and spaces" "MSG log.s 10
-#t +OK" "$(ask "#t sub log.s   last	1 ")"
+#t $ok" "$(ask "#t sub log.s   last	1 ")"
 
 older_are_not_shown()
 {
-	[ "$(ask 'READ log.s SINCE 1ms')" = "+OK 0 next=$((last + 1))" ]
+	[ "$(ask 'READ log.s SINCE 1ms')" = "+OK 0 next=$((last + 1)) run=R" ]
 }
 check "SINCE does not show what is older" wait_until older_are_not_shown
+
+# ---- A gap is told -------------------------------------------------------------------
+
+run=$(printf 'READ log.s LAST 0\nQUIT\n' | talk openbsd 127.0.0.1 "$main_port" |
+    sed -n 's/.* run=//p')
+check "a run has a short name" expr "$run" : '[a-z0-9][a-z0-9]*$'
+next=$((last + 1))
+shows "FROM the next number of this run shows nothing" "SUB log.s FROM $next RUN $run" 1 0 "$ok"
+shows "FROM a number of this run" "READ log.s FROM $last RUN $run" 10 10 "+OK 1 next=$next run=R"
+all=$(echo "! RENUMBERED next=$next run=R"; seq -f 'MSG log.s %g' 1 10)
+is "SUB FROM a number of another run shows all, behind a notice" "$all
+$ok oldest=$first" "$(ask "SUB log.s FROM $last RUN another")"
+is "so does SUB FROM a number that was not given yet" "$all
+$ok oldest=$first" "$(ask "SUB log.s FROM $((next + 1))")"
+is "and READ, whatever TO says" "$all
++OK 10 next=$next run=R oldest=$first" "$(ask "READ log.s FROM $last TO $last RUN another")"
+is "with a tag and in a group, too, and COUNT counts them" "$all
+#t $ok oldest=$first
+! DONE log.s count" "$(ask "#t SUB log.s FROM $((next + 1)) GROUP g COUNT 10")"
+is "raw on: only the texts" "$(seq 1 10)" "$(ask 'SET raw on' "SUB log.s FROM 1 RUN another")"
+is "SINCE takes a point in time" "$(seq -f 'MSG log.s %g' 1 10)
+$ok oldest=$first
+$ok" "$(ask 'SUB log.s SINCE 2020-02-29T23:59:59Z' 'SUB log.s SINCE 9999-12-31T23:59:59.999Z')"
+moment=$(ask 'SET show time' 'READ log.s LAST 1' | sed -n 's/^MSG log.s \([^ ]*\) .*/\1/p')
+check "the time that is shown is one to go on from" \
+    eval 'ask "READ log.s SINCE $moment" | grep -qx "MSG log.s 10"'
 
 # ---- Options in any order ------------------------------------------------------------
 
@@ -194,15 +224,16 @@ is "there are 24 orders" 24 "$(wc -l <"$work/orders")"
 : >"$work/out"
 while read -r options; do
 	ask 'PUB log.p 1' 'PUB log.p 2' "SUB log.p $options" 'PUB log.p 3' 'PUB log.p 4' |
-	    sed 's/ seq=.*//' | tr '\n' ';' >>"$work/out"
+	    sed 's/ \(seq\|next\)=.*//' | tr '\n' ';' >>"$work/out"
 	echo >>"$work/out"
 done <"$work/orders"
 is "LAST, COUNT, GROUP and WITHIN in any order" \
     "24 +OK 0;+OK 0;MSG log.p 1;MSG log.p 2;+OK;MSG log.p 3;! DONE log.p count;+OK 1;+OK 0;" \
     "$(sort "$work/out" | uniq -c | sed 's/^ *//')"
 is "WITHIN ends what COUNT has not" "MSG log.s 10
-+OK
-! DONE log.s timeout" "$(ask 'PUB log.s 10' 'SUB log.s WITHIN 5ms LAST 1 COUNT 9' | sed 1d)"
++OK next
+! DONE log.s timeout" "$(ask 'PUB log.s 10' 'SUB log.s WITHIN 5ms LAST 1 COUNT 9' |
+    sed -e 1d -e 's/=.*//')"
 is "COUNT and WITHIN of a group" "+OK
 MSG log.s 1
 ! DONE log.s count
@@ -225,7 +256,7 @@ MSG keep.c 3
 MSG keep.b 4
 +OK" "$(ask 'SUB keep.*')"
 is "with LAST the newest of them" "MSG keep.b 4
-+OK" "$(ask 'SUB keep.* LAST 1')"
++OK next" "$(ask 'SUB keep.* LAST 1' | sed 's/=.*//')"
 is "COUNT counts them" "MSG keep.a 2
 MSG keep.c 3
 +OK
@@ -281,7 +312,7 @@ is "and can all be forgotten" "0 0" "$(counter kept.lines) $(counter kept.bytes)
 # ---- Going on where one has stopped --------------------------------------------------
 
 # A reader that asks again and again, while it is written at full speed.
-next=$(ask 'READ all.none' | sed 's/.*next=//')
+next=$(ask 'READ all.none' | sed 's/.*next=\([0-9]*\).*/\1/')
 start=$next
 seq -f 'PUB all.loop %.0f' 1 20000 >"$work/in"
 talk openbsd 127.0.0.1 "$main_port" <"$work/in" >"$work/finals" &
@@ -292,7 +323,7 @@ rounds=0
 while rounds=$((rounds + 1)); [ "$rounds" -lt 2000 ] && ! has_lines "$work/loop" 20000; do
 	ask "SET show seq" "READ all.loop FROM $next" >"$work/out"
 	grep ^MSG "$work/out" >>"$work/loop"
-	next=$(sed -n 's/^+OK .*next=//p' "$work/out")
+	next=$(sed -n 's/^+OK .*next=\([0-9]*\).*/\1/p' "$work/out")
 done
 wait_for_end "$writer"
 echo "# $rounds rounds"
@@ -304,7 +335,7 @@ next=$start
 while [ "$next" -lt $((start + 20000)) ]; do
 	ask "SET show seq" "READ all.loop FROM $next TO $((next + 2999))" >"$work/out"
 	grep ^MSG "$work/out" >>"$work/loop"
-	next=$(sed -n 's/^+OK .*next=//p' "$work/out")
+	next=$(sed -n 's/^+OK .*next=\([0-9]*\).*/\1/p' "$work/out")
 done
 same "the same in parts, with TO" "$work/expected" "$work/loop"
 
@@ -327,7 +358,7 @@ wait_until is_underway
 # Each number once, in order, and so many. While a look back is read, what it should show
 # may be forgotten, to make room: then it is said, and counts.
 cat >"$work/step.awk" <<'END'
-$0 == "+OK" { nfinals++; next }
+/^\+OK( next=|$)/ { nfinals++; next }
 $1 == "MSG" && (!n || $3 == next_seq) { next_seq = $3 + 1; n++; next }
 $1 == "!" && $2 == "DONE" && n == want { is_done = 1; next }
 $1 == "!" && $2 == "DROPPED" && nfinals == 1 {
@@ -364,16 +395,16 @@ first=$(sed -n '1s/.*seq=//p' "$work/out")
 seq -f "MSG bulk %.0f $line" 1 8000 >"$work/expected"
 small_port=$(port small)
 
-printf 'READ bulk\nPING\nQUIT\n' | talk openbsd 127.0.0.1 "$small_port" >"$work/out"
+printf 'READ bulk\nPING\nQUIT\n' | talk openbsd 127.0.0.1 "$small_port" | hide_run >"$work/out"
 tail -n 3 "$work/out" >"$work/tail"
-is "a READ of 8 MB with a queue of 64 KiB has its finals" "+OK 8000 next=$((first + 8000))
+is "a READ of 8 MB with a queue of 64 KiB has its finals" "+OK 8000 next=$((first + 8000)) run=R
 +OK
 +OK bye" "$(cat "$work/tail")"
 head -n -3 "$work/out" >"$work/lines"
 same "and every line" "$work/expected" "$work/lines"
 printf 'SUB bulk FROM %s\nPUB bulk end\nQUIT\n' "$first" |
-    talk openbsd 127.0.0.1 "$small_port" >"$work/out"
-is "a SUB of as much goes on behind it" "+OK
+    talk openbsd 127.0.0.1 "$small_port" | hide_run >"$work/out"
+is "a SUB of as much goes on behind it" "+OK next=$((first + 8000)) run=R
 MSG bulk end
 +OK 1" "$(tail -n 4 "$work/out" | sed '$d; s/ seq=.*//')"
 head -n -4 "$work/out" >"$work/lines"
@@ -449,7 +480,7 @@ for i in $(seq 1 10); do
 	wait_until file_has "$work/slow$i.out" '^\+OK bye'
 	is_good=1
 	head -n 8000 "$work/slow$i.out" | cmp -s "$work/expected" - || is_good=0
-	[ "$(tail -n +8001 "$work/slow$i.out")" = "+OK 8000 next=$((first + 8000))
+	[ "$(tail -n +8001 "$work/slow$i.out" | hide_run)" = "+OK 8000 next=$((first + 8000)) run=R
 +OK bye" ] || is_good=0
 	ngood=$((ngood + is_good))
 done
@@ -459,7 +490,7 @@ is "10 slow ones have every line that they READ, and the final" 10 "$ngood"
 cat >"$work/tail.awk" <<'END'
 $1 == "MSG" && $3 == next_seq { next_seq++; next }
 $0 == "+OK" && NR == 1 { next }
-$0 == "+OK" && next_seq == first + 8001 { has_final = 1; next }
+/^\+OK next=/ && next_seq == first + 8001 { has_final = 1; next }
 $0 == "+OK bye" { next }
 $1 == "!" && $2 == "DROPPED" && has_final && $4 == "pat=bulk" {
 	split(substr($5, 5), seq, "-")

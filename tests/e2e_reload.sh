@@ -41,7 +41,7 @@ refuse()
 # ask LINE...: what a client is answered that comes for them
 ask()
 {
-	{ printf '%s\n' "$@"; } | talk openbsd 127.0.0.1 "$(port main)"
+	{ printf '%s\n' "$@"; } | talk openbsd 127.0.0.1 "$(port main)" | hide_run
 }
 
 connects()
@@ -99,7 +99,7 @@ head -c 2000 /dev/zero | tr '\0' x >"$work/long"
 say follower "PING $(cat "$work/long")"
 wait_until file_has "$work/follower.out" 'TOOLONG'
 check "and max_line" file_has "$work/follower.out" '^-ERR TOOLONG limit=1024$'
-is "history forgets what it has no room for any more" "+OK 2 next=4
+is "history forgets what it has no room for any more" "+OK 2 next=4 run=R
 MSG h.2 two
 MSG h.3 three" "$(ask 'READ h.>' | sort)"
 is "a new section stores, and a rule has other targets" "+OK 1 seq=4
@@ -137,8 +137,8 @@ like "what needs a restart is said: handlers" 'reload: handlers = 3 needs a rest
 like "and user" 'reload: user = "nobody" needs a restart' "$work/log"
 like "and where the log goes" 'reload: facility = of the log needs a restart' "$work/log"
 is "and stays as it was" 2 "$(counter server.handlers)"
-is "a section that comes back is empty, one that stayed is not" "+OK 0 next=6
-+OK 2 next=6
+is "a section that comes back is empty, one that stayed is not" "+OK 0 next=6 run=R
++OK 2 next=6 run=R
 MSG h.2 two
 MSG h.3 three" "$(ask 'READ extra.>' 'READ h.>' | sort)"
 check "a listener that comes back is listened at" connects "$(port echo)"
@@ -177,7 +177,7 @@ is_unchanged()
 {
 	check "$1: it is said why" file_has "$work/log" "$2"
 	is "$1: nothing is changed" "! BYE LIMIT per_ip=1
-+OK 2 next=6
++OK 2 next=6 run=R
 +OK" "$(talk openbsd 127.0.0.1 "$(port one)" </dev/null
 	    ask 'READ h.>' 'PING' | grep -v '^MSG')"
 	say follower "PING $1"

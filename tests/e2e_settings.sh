@@ -17,7 +17,7 @@ main_port=$(port main)
 ask()
 {
 	printf '%s\n' "$@" '#z QUIT' | talk openbsd 127.0.0.1 "$main_port" |
-	    sed -E '/^#z \+OK bye$/d; s/ (seq|next)=[0-9]+/ \1=N/; s/^(-ERR [A-Z]+).*/\1/'
+	    sed -E '/^#z \+OK bye$/d; s/ (seq|next)=[0-9]+/ \1=N/; s/ run=[a-z0-9]{6}$/ run=R/; s/^(-ERR [A-Z]+).*/\1/'
 }
 
 # What clients of both handlers are answered: one that comes alone is on the first one, and one
@@ -43,7 +43,7 @@ MSG a 2
 both "ack off: nor for KEEP; all others are answered" "+OK
 +OK
 +OK 0
-+OK 0 next=N
++OK 0 next=N run=R
 +OK
 +OK" 'SET ack off' 'KEEP a 1' 'FORGET a' 'UNSUB a' 'READ a' 'WILL a x' 'SET ack off'
 both "ack off: what is tagged is answered" "+OK
@@ -138,7 +138,7 @@ MSG a - - x
 both "it is for stored lines, as it is when they are sent" "+OK 0 seq=N
 +OK
 MSG h.c - x
-+OK 1 next=N" 'PUB h.c x' 'SET show from' 'READ h.c LAST 1'
++OK 1 next=N run=R" 'PUB h.c x' 'SET show from' 'READ h.c LAST 1'
 both "a wrong one changes nothing" "+OK
 -ERR SYNTAX
 -ERR SYNTAX

@@ -434,6 +434,12 @@ counter_is()
 }
 
 # command_lines <in >out: a conversation with the listener at $main_port
+# Answers without the name of this run of amyd, which is random.
+hide_run()
+{
+	sed -E 's/ run=[a-z0-9]{6}( |$)/ run=R\1/'
+}
+
 command_lines()
 {
 	talk openbsd 127.0.0.1 "$main_port"

@@ -895,6 +895,9 @@ final_is_good(struct connection *connection, const struct pending *pending, stru
 		check_rest(connection, pending, rest, line);
 		return;
 	case KIND_SUB:
+		if (rest.n > 0 && !starts(rest, "next="))
+			complain(connection, line, "this is no final of SUB");
+		return;
 	case KIND_REP:
 	case KIND_NAME:
 	case KIND_SET:
@@ -1021,7 +1024,8 @@ take_notice(struct connection *connection, struct word line)
 		totals.dropped_lines += number_of(next_word(&rest));
 	} else if (starts(rest, "BYE SLOW ") && connection->may_be_cut) {
 		connection->is_cut = true;
-	} else if (!starts(rest, "DONE ")) {
+	} else if (!starts(rest, "DONE ") &&
+	           (connection->nlooks == 0 || !starts(rest, "RENUMBERED next="))) {
 		complain(connection, line, "a notice that nothing was the reason for");
 	}
 }

@@ -24,8 +24,9 @@ struct stored {
 	struct replay *replay;
 	uint64_t left;   /* so many lines, and no more */
 	uint64_t nlines; /* that were made */
-	uint64_t to;     /* of READ: TO; 0: not said */
-	bool is_read;    /* READ: the final line says how many, and what is next */
+	bool is_read;    /* READ: the final line says how many */
+	bool is_look_back; /* the final line says what is next */
+	bool has_begun;  /* what stands before the first line was said */
 	bool is_done;    /* SUB with COUNT: there were as many as that */
 	bool quiet;
 	char *buffer; /* a line being put together */
@@ -96,27 +97,37 @@ append_gap(const struct stored *stored, struct amy_line_writer *writer,
 	    (int)stored->pattern.nbytes, stored->pattern.bytes, gap->first, gap->last);
 }
 
+/* The numbers of the client mean nothing here: before the first line it is told those that do. */
 static int
-append_read_final(const struct stored *stored, struct amy_line_writer *writer)
+append_renumbered(const struct stored *stored, struct amy_line_writer *writer)
 {
-	uint64_t next = replay_head(stored->replay) + 1;
-	uint64_t oldest = replay_oldest(stored->replay);
-	char more[64] = "";
+	return append_words(stored, writer, "! RENUMBERED next=%" PRIu64 " run=%s",
+	                    replay_head(stored->replay) + 1,
+	                    history_run(stored->view->router->history));
+}
 
-	if (stored->to != 0 && stored->to < next)
-		next = stored->to + 1;
+/* "+OK", "+OK next=833 run=k3f oldest=8", and how many it were where it was READ. */
+static int
+append_ok(const struct stored *stored, struct amy_line_writer *writer)
+{
+	const char *run = history_run(stored->view->router->history);
+	uint64_t oldest = replay_oldest(stored->replay);
+	char nlines[24] = "", next[64] = "", forgotten[32] = "";
+
+	if (stored->is_read)
+		snprintf(nlines, sizeof nlines, " %" PRIu64, stored->nlines);
+	if (stored->is_look_back)
+		snprintf(next, sizeof next, " next=%" PRIu64 " run=%s",
+		         replay_end(stored->replay), run);
 	if (oldest != 0)
-		snprintf(more, sizeof more, " oldest=%" PRIu64, oldest);
-	return append_words(stored, writer, "%s+OK %" PRIu64 " next=%" PRIu64 "%s", stored->head,
-	                    stored->nlines, next, more);
+		snprintf(forgotten, sizeof forgotten, " oldest=%" PRIu64, oldest);
+	return append_words(stored, writer, "%s+OK%s%s%s", stored->head, nlines, next, forgotten);
 }
 
 static int
 append_final(const struct stored *stored, struct amy_line_writer *writer)
 {
-	if (stored->is_read)
-		return append_read_final(stored, writer);
-	if (!stored->quiet && append_words(stored, writer, "%s+OK", stored->head) == -1)
+	if (!stored->quiet && append_ok(stored, writer) == -1)
 		return -1;
 	if (!stored->is_done)
 		return 0;
@@ -140,6 +151,16 @@ append_batch(struct stored *stored, struct amy_line_writer *writer,
 	return result;
 }
 
+/* Before the lines. */
+static int
+append_head(struct stored *stored, struct amy_line_writer *writer)
+{
+	if (stored->has_begun)
+		return 0;
+	stored->has_begun = true;
+	return replay_is_renumbered(stored->replay) ? append_renumbered(stored, writer) : 0;
+}
+
 static bool
 stored_more(struct output_source *source, struct amy_line_writer *writer)
 {
@@ -148,8 +169,10 @@ stored_more(struct output_source *source, struct amy_line_writer *writer)
 	struct replay_gap gap = { 0 };
 	size_t max = stored->left < MAX_BATCH ? (size_t)stored->left : MAX_BATCH;
 	size_t n = max == 0 ? 0 : replay_next(stored->replay, lines, max, &gap);
-	int result = gap.n == 0 ? 0 : append_gap(stored, writer, &gap);
+	int result = append_head(stored, writer);
 
+	if (result == 0 && gap.n > 0)
+		result = append_gap(stored, writer, &gap);
 	if (result == 0)
 		result = append_batch(stored, writer, lines, n);
 	for (size_t i = 0; i < n; i++)
@@ -177,10 +200,17 @@ set_query(struct view *view, const struct protocol_follow *follow, enum history_
 		query->want = HISTORY_FROM;
 		query->from = follow->from;
 		query->to = follow->to;
+		query->run = follow->run;
 		break;
 	case PROTOCOL_SINCE_TIME:
 		query->want = HISTORY_SINCE;
 		query->since_ms = view_now_ms(view) - follow->since_ms;
+		break;
+	case PROTOCOL_SINCE_MOMENT:
+		query->want = HISTORY_SINCE_MOMENT;
+		query->since_wall_ms = follow->since_wall_ms;
+		query->since_ms =
+		    view_now_ms(view) - (view_wall_ms(view) - follow->since_wall_ms);
 		break;
 	}
 }
@@ -216,8 +246,7 @@ follow_read(struct view *view, struct session *session, const struct protocol_fo
 	if (stored == NULL)
 		return FOLLOW_NO_MEMORY;
 	set_query(view, follow, HISTORY_ALL, &query);
-	stored->is_read = true;
-	stored->to = follow->to;
+	stored->is_read = stored->is_look_back = true;
 	history_lock(history);
 	stored->replay =
 	    replay_create(history, follow->pattern.bytes, follow->pattern.nbytes, &query, NULL);
@@ -331,6 +360,7 @@ follow_subscribe(struct view *view, struct session *session,
 	if (stored == NULL)
 		return FOLLOW_NO_MEMORY;
 	stored->quiet = quiet;
+	stored->is_look_back = follow->since != PROTOCOL_SINCE_NOW;
 	return follow_with(view, session, old, follow, stored);
 }
 

@@ -23,14 +23,14 @@ enum follow_result {
 
 /*
  * Follow a good pattern, in place of what followed it before. What is stored and asked for
- * comes first, then "+OK", with that tag, then what is published from this moment on. quiet:
+ * comes first, then "+OK", with that tag, or "+OK next=833 run=k3f" if they looked back, then what is published from this moment on. quiet:
  * no final line.
  */
 enum follow_result follow_subscribe(struct view *view, struct session *session,
                                     const struct protocol_follow *follow, const char *tag,
                                     size_t ntag, bool quiet);
 
-/* What is stored, and then "+OK n next=833". */
+/* What is stored, and then "+OK n next=833 run=k3f". */
 enum follow_result follow_read(struct view *view, struct session *session,
                                const struct protocol_follow *follow, const char *tag,
                                size_t ntag);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "history.h"
 
@@ -13,7 +14,8 @@
 struct section {
 	char *name;
 	const struct conf_history *conf; /* borrowed; NULL: it is gone */
-	struct subject_tokens match;
+	struct subject_tokens match; /* of pattern; of one that is gone, what it matched */
+	char pattern[SUBJECT_MAX_BYTES];
 	bool has_others; /* it may have lines that it does not match any more */
 	struct ring ring;
 	uint64_t nforgotten;
@@ -24,6 +26,7 @@ struct history {
 	struct section **sections; /* those there are, and then those that are gone */
 	size_t nsections;          /* that there are */
 	size_t nall;
+	char run[HISTORY_RUN_LENGTH + 1]; /* constant after create */
 
 	pthread_mutex_t turn; /* held while waiting for the lock */
 	pthread_mutex_t lock; /* guards the rest */
@@ -197,6 +200,20 @@ section_create(const char *name)
 	return NULL;
 }
 
+static int
+make_run(char run[HISTORY_RUN_LENGTH + 1])
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	unsigned char bytes[HISTORY_RUN_LENGTH];
+
+	if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
+		return -1;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		run[i] = digits[bytes[i] % (sizeof digits - 1)];
+	run[sizeof bytes] = '\0';
+	return 0;
+}
+
 struct history *
 history_create(const struct conf_history *sections, size_t nsections)
 {
@@ -205,7 +222,7 @@ history_create(const struct conf_history *sections, size_t nsections)
 
 	if (history == NULL)
 		return NULL;
-	if (stored_subjects_init(&history->subjects) == -1) {
+	if (make_run(history->run) == -1 || stored_subjects_init(&history->subjects) == -1) {
 		free(history);
 		return NULL;
 	}
@@ -301,7 +318,8 @@ section_set_conf(struct history *history, struct section *section,
 	if (section->conf == NULL || strcmp(section->conf->match, conf->match) != 0)
 		section->has_others = section->ring.n > 0;
 	section->conf = conf;
-	subject_split(conf->match, strlen(conf->match), &section->match);
+	memcpy(section->pattern, conf->match, strlen(conf->match));
+	subject_split(section->pattern, strlen(conf->match), &section->match);
 	while (section->ring.n > conf->lines || section->ring.nbytes > conf->bytes)
 		section_forget_oldest(history, section);
 }
@@ -419,6 +437,12 @@ history_forget(struct history *history, const char *subject, size_t nbytes)
 	return true;
 }
 
+const char *
+history_run(const struct history *history)
+{
+	return history->run;
+}
+
 uint64_t
 history_head(const struct history *history)
 {
@@ -437,6 +461,12 @@ const struct ring *
 history_kept_ring(const struct history *history)
 {
 	return &history->kept;
+}
+
+size_t
+history_nall(const struct history *history)
+{
+	return history->nall;
 }
 
 const struct ring *

@@ -71,16 +71,25 @@ int history_append(struct history *history, int section, struct publication *pub
 /* Forget the last value of a subject. False: it had none. With the lock. */
 bool history_forget(struct history *history, const char *subject, size_t nbytes);
 
+/*
+ * A word that is random, and made with the history: numbers of one run of amyd mean other lines
+ * than those of the next. NUL-terminated. Needs no lock.
+ */
+#define HISTORY_RUN_LENGTH 6
+const char *history_run(const struct history *history);
+
 /* The number of the newest line; 0: there was none yet. With the lock. */
 uint64_t history_head(const struct history *history);
 
 /*
  * For replays, with the lock. A number that no other replay has; the ring of the last values; and
- * that of a section, or NULL if that has no lines of the pattern. Rings stay as long as the history
+ * that of a section, or NULL if that has no lines of the pattern, and never had. Those from
+ * history_nsections() to history_nall() are gone, and empty. Rings stay as long as the history
  * does; the sections may be other ones when the lock was given back.
  */
 uint64_t history_new_replay(struct history *history);
 const struct ring *history_kept_ring(const struct history *history);
+size_t history_nall(const struct history *history);
 const struct ring *history_section_ring(const struct history *history, size_t section,
                                         const struct subject_tokens *pattern);
 

@@ -20,7 +20,7 @@ const struct verb_info protocol_verbs[VERB_COUNT] = {
 	[VERB_PUB] = { "PUB", "PUB <subject> <text>",
 	               "send a line to all who follow the subject" },
 	[VERB_QUIT] = { "QUIT", "QUIT", "finish and close" },
-	[VERB_READ] = { "READ", "READ <pattern> [LAST n|FROM a [TO b]|SINCE t]",
+	[VERB_READ] = { "READ", "READ <pattern> [LAST n|FROM a [TO b] [RUN r]|SINCE t]",
 	                "show stored lines, then stop" },
 	[VERB_REP] = { "REP", "REP <id> <text>", "answer the REQ with that id" },
 	[VERB_REQ] = { "REQ", "REQ <subject> <text>", "ask one who follows the subject" },
@@ -28,9 +28,9 @@ const struct verb_info protocol_verbs[VERB_COUNT] = {
 	               "change ack, echo, raw, show, slow or timeout" },
 	[VERB_STATS] = { "STATS", "STATS [prefix]", "show counters" },
 	[VERB_SUB] = { "SUB",
-	               "SUB <pattern> [LAST n|FROM seq|SINCE 10m] [GROUP g] [COUNT n] [WITHIN "
-	               "30s]",
-	               "follow: a.b, one token a.*, all below a.>" },
+	               "SUB <pattern> [LAST n|FROM seq [RUN r]|SINCE 10m] [GROUP g] [COUNT n] "
+	               "[WITHIN 30s]",
+	               "follow a subject, or many: a.*, a.>" },
 	[VERB_TRACE] = { "TRACE", "TRACE <subject>", "show who would get a line, and why" },
 	[VERB_UNSUB] = { "UNSUB", "UNSUB <pattern>|*", "stop following one pattern, or all" },
 	[VERB_WHO] = { "WHO", "WHO [pattern]", "list the clients" },
@@ -178,7 +178,18 @@ static bool
 take_since(const struct amy_bytes *value, struct protocol_follow *follow)
 {
 	follow->since = PROTOCOL_SINCE_TIME;
-	return units_parse_time(value->bytes, value->nbytes, &follow->since_ms) == 0;
+	if (units_parse_time(value->bytes, value->nbytes, &follow->since_ms) == 0)
+		return true;
+	follow->since = PROTOCOL_SINCE_MOMENT;
+	return units_parse_moment(value->bytes, value->nbytes, &follow->since_wall_ms) == 0;
+}
+
+/* Any short word: one that is no run of ours is that of another. */
+static bool
+take_run(const struct amy_bytes *value, struct protocol_follow *follow)
+{
+	follow->run = *value;
+	return subject_check_name(value->bytes, value->nbytes) == NULL;
 }
 
 static bool
@@ -219,13 +230,19 @@ struct option {
 	}
 #define OPTION_SINCE                                                                           \
 	{                                                                                      \
-		"SINCE", take_since, "SINCE takes a time, such as 10m"                         \
+		"SINCE", take_since,                                                           \
+		    "SINCE takes a time, such as 10m, or 2026-11-28T18:40:00Z"                 \
+	}
+#define OPTION_RUN                                                                             \
+	{                                                                                      \
+		"RUN", take_run, "RUN takes what stood behind run=, such as k3f"               \
 	}
 
 static const struct option sub_options[] = {
 	OPTION_LAST,
 	OPTION_FROM,
 	OPTION_SINCE,
+	OPTION_RUN,
 	{ "GROUP", take_group,
 	  "GROUP takes a name of 1 to 64 of [A-Za-z0-9_:/=+-], such as g1" },
 	{ "COUNT", take_count, "COUNT takes a number from 1, such as 3" },
@@ -234,8 +251,11 @@ static const struct option sub_options[] = {
 };
 
 static const struct option read_options[] = {
-	OPTION_LAST,  OPTION_FROM,
-	OPTION_SINCE, { "TO", take_to, "TO takes a number from 1, such as 832" },
+	OPTION_LAST,
+	OPTION_FROM,
+	OPTION_SINCE,
+	OPTION_RUN,
+	{ "TO", take_to, "TO takes a number from 1, such as 832" },
 	{ 0 },
 };
 
@@ -293,6 +313,8 @@ parse_follow(const struct option *options, const char *why_unknown, const char *
 	why = parse_options(options, why_unknown, rest, follow, &seen);
 	if (why == NULL && has_two_beginnings(seen))
 		why = "only one of LAST, FROM and SINCE";
+	if (why == NULL && follow->run.nbytes > 0 && follow->since != PROTOCOL_SINCE_FROM)
+		why = "RUN goes with FROM, such as FROM 812 RUN k3f";
 	return why;
 }
 
@@ -300,14 +322,14 @@ const char *
 protocol_parse_sub(const char *args, size_t nargs, struct protocol_follow *follow)
 {
 	return parse_follow(sub_options,
-	                    "options are LAST, FROM, SINCE, GROUP, COUNT and WITHIN", args,
+	                    "options are LAST, FROM, RUN, SINCE, GROUP, COUNT and WITHIN", args,
 	                    nargs, follow);
 }
 
 const char *
 protocol_parse_read(const char *args, size_t nargs, struct protocol_follow *follow)
 {
-	const char *why = parse_follow(read_options, "options are LAST, FROM, TO and SINCE",
+	const char *why = parse_follow(read_options, "options are LAST, FROM, TO, RUN and SINCE",
 	                               args, nargs, follow);
 
 	if (why == NULL && follow->to > 0 && follow->since != PROTOCOL_SINCE_FROM)

@@ -89,19 +89,22 @@ void protocol_split(const char *args, size_t nargs, struct protocol_split *split
 
 /* Where to begin, of SUB and READ. */
 enum protocol_since {
-	PROTOCOL_SINCE_NOW,  /* not said */
-	PROTOCOL_SINCE_LAST, /* LAST n */
-	PROTOCOL_SINCE_FROM, /* FROM a, READ: perhaps TO b */
-	PROTOCOL_SINCE_TIME, /* SINCE 10m */
+	PROTOCOL_SINCE_NOW,    /* not said */
+	PROTOCOL_SINCE_LAST,   /* LAST n */
+	PROTOCOL_SINCE_FROM,   /* FROM a, perhaps RUN r; READ: perhaps TO b */
+	PROTOCOL_SINCE_TIME,   /* SINCE 10m */
+	PROTOCOL_SINCE_MOMENT, /* SINCE 2026-11-28T18:40:00Z */
 };
 
 /* The arguments of SUB and READ: <pattern>, and then options in any order, each once. */
 struct protocol_follow {
 	struct amy_bytes pattern; /* as typed, not judged */
 	enum protocol_since since;
-	uint64_t last;     /* of LAST */
-	uint64_t from, to; /* of FROM; to 0: not said */
-	int64_t since_ms;  /* of SINCE: so long ago */
+	uint64_t last;        /* of LAST */
+	uint64_t from, to;    /* of FROM; to 0: not said */
+	struct amy_bytes run; /* of FROM; nbytes 0: not said */
+	int64_t since_ms;     /* of SINCE: so long ago */
+	int64_t since_wall_ms; /* of SINCE: from this moment on, since 1970 */
 	struct amy_bytes group; /* nbytes 0: not said; 1 to 64 of [A-Za-z0-9_:/=+-] */
 	uint64_t count;        /* 0: not said */
 	bool has_within;

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +22,9 @@ struct replay {
 	uint64_t number;
 	uint64_t head;
 	uint64_t from, to; /* numbers */
-	int64_t since_ms;
+	int64_t since_ms, since_wall_ms;
 	uint64_t oldest;
+	bool is_renumbered;
 	struct subject_tokens pattern;
 	char bytes[SUBJECT_MAX_BYTES]; /* of the pattern */
 	size_t ncursors;
@@ -50,7 +50,9 @@ is_wanted(const struct replay *replay, const struct entry *entry)
 {
 	struct stored_subject *subject = entry->subject;
 
-	if (subject == NULL || entry->at_ms < replay->since_ms)
+	if (subject == NULL || entry->at_ms < replay->since_ms ||
+	    (replay->since_wall_ms != INT64_MIN &&
+	     entry->publication->wall_ms < replay->since_wall_ms))
 		return false;
 	if (subject->verdict / 2 != replay->number)
 		judge(replay, subject);
@@ -175,15 +177,33 @@ add_cursors(struct replay *replay, enum history_want want)
 	}
 }
 
+/* From a number on, which need not be one of this run. */
+static bool
+is_other_run(const struct replay *replay, const struct history_query *query)
+{
+	const char *run = history_run(replay->history);
+
+	if (query->from > replay->head + 1)
+		return true;
+	return query->run.nbytes > 0 &&
+	       (query->run.nbytes != strlen(run) ||
+	        memcmp(query->run.bytes, run, query->run.nbytes) != 0);
+}
+
 static void
 set_range(struct replay *replay, const struct history_query *query)
 {
 	replay->from = 1;
 	replay->to = replay->head;
-	replay->since_ms = INT64_MIN;
+	replay->since_ms = replay->since_wall_ms = INT64_MIN;
 	if (query->want == HISTORY_SINCE)
 		replay->since_ms = query->since_ms;
+	if (query->want == HISTORY_SINCE_MOMENT)
+		replay->since_wall_ms = query->since_wall_ms;
 	if (query->want != HISTORY_FROM)
+		return;
+	replay->is_renumbered = is_other_run(replay, query);
+	if (replay->is_renumbered)
 		return;
 	if (query->to != 0 && query->to < replay->to)
 		replay->to = query->to;
@@ -219,24 +239,51 @@ count(struct replay *replay)
 	return n;
 }
 
+/* What was asked for, as far as something may be missing in it. */
+struct wish {
+	uint64_t from;
+	int64_t since_ms;
+};
+
+/*
+ * Of the last n, if there are as many, nothing before the first of them was asked for. Of a
+ * moment it is known when it was about.
+ */
+static struct wish
+make_wish(const struct replay *replay, const struct history_query *query, size_t nfound)
+{
+	bool has_time = query->want == HISTORY_SINCE || query->want == HISTORY_SINCE_MOMENT;
+	bool is_short = query->want == HISTORY_LAST && nfound < query->n;
+
+	return (struct wish){ is_short ? 1 : replay->from,
+		              has_time ? query->since_ms : INT64_MIN };
+}
+
 /* Where a section has forgotten something after the beginning of what is asked for. */
 static uint64_t
-find_oldest(const struct replay *replay)
+find_oldest(const struct replay *replay, const struct wish *wish)
 {
 	uint64_t oldest = 0;
 
-	for (size_t i = 0; i < replay->ncursors; i++) {
-		const struct ring *ring = replay->cursors[i].ring;
+	for (size_t i = 0; i < history_nall(replay->history); i++) {
+		const struct ring *ring =
+		    history_section_ring(replay->history, i, &replay->pattern);
 		uint64_t seq;
 
-		if (replay->cursors[i].is_kept || ring->gone < replay->from ||
-		    replay->from > replay->to)
+		if (ring == NULL || ring->gone < wish->from || ring->gone_ms < wish->since_ms ||
+		    wish->from > replay->to)
 			continue;
 		seq = ring->n > 0 ? ring_at(ring, ring->base)->seq : replay->head + 1;
 		if (oldest == 0 || seq < oldest)
 			oldest = seq;
 	}
 	return oldest;
+}
+
+static bool
+is_look_back(enum history_want want)
+{
+	return want != HISTORY_KEPT && want != HISTORY_ALL;
 }
 
 struct replay *
@@ -246,6 +293,7 @@ replay_create(struct history *history, const char *pattern, size_t nbytes,
 	size_t max_cursors = history_nsections(history) + 1;
 	struct replay *replay =
 	    calloc(1, sizeof *replay + max_cursors * sizeof replay->cursors[0]);
+	struct wish wish;
 	size_t n = 0;
 
 	if (replay == NULL)
@@ -257,14 +305,15 @@ replay_create(struct history *history, const char *pattern, size_t nbytes,
 	subject_split(replay->bytes, nbytes, &replay->pattern);
 	add_cursors(replay, query->want);
 	set_range(replay, query);
-	if (query->want == HISTORY_FROM)
-		replay->oldest = find_oldest(replay);
 	if (query->want == HISTORY_LAST)
 		n = begin_with_last(replay, query->n);
 	else if (nlines != NULL)
 		n = count(replay);
 	if (nlines != NULL)
 		*nlines = n;
+	wish = make_wish(replay, query, n);
+	if (is_look_back(query->want))
+		replay->oldest = find_oldest(replay, &wish);
 	place(replay);
 	return replay;
 }
@@ -341,6 +390,18 @@ uint64_t
 replay_head(const struct replay *replay)
 {
 	return replay->head;
+}
+
+uint64_t
+replay_end(const struct replay *replay)
+{
+	return replay->to + 1;
+}
+
+bool
+replay_is_renumbered(const struct replay *replay)
+{
+	return replay->is_renumbered;
 }
 
 uint64_t

@@ -5,6 +5,7 @@
 #ifndef REPLAY_H
 #define REPLAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,18 +14,21 @@
 
 /* What of it is asked for. */
 enum history_want {
-	HISTORY_KEPT,  /* last values only */
-	HISTORY_ALL,   /* all that is stored, last values too */
-	HISTORY_LAST,  /* the newest n of all */
-	HISTORY_FROM,  /* of all: numbers from .. to */
-	HISTORY_SINCE, /* of all: not said before since_ms, by monotonic_now_ms() */
+	HISTORY_KEPT,         /* last values only */
+	HISTORY_ALL,          /* all that is stored, last values too */
+	HISTORY_LAST,         /* the newest n of all */
+	HISTORY_FROM,         /* of all: numbers from .. to */
+	HISTORY_SINCE,        /* of all: not said before since_ms, by monotonic_now_ms() */
+	HISTORY_SINCE_MOMENT, /* of all: not said before since_wall_ms */
 };
 
 struct history_query {
 	enum history_want want;
 	uint64_t n;        /* of HISTORY_LAST; may be 0 */
 	uint64_t from, to; /* of HISTORY_FROM; to 0: no end */
-	int64_t since_ms;  /* of HISTORY_SINCE */
+	struct amy_bytes run; /* of HISTORY_FROM: that the numbers are of; nbytes 0: not said */
+	int64_t since_ms;     /* of HISTORY_SINCE; of HISTORY_SINCE_MOMENT, about that time */
+	int64_t since_wall_ms; /* of HISTORY_SINCE_MOMENT, by the time of the lines */
 };
 
 /*
@@ -62,10 +66,19 @@ size_t replay_next(struct replay *replay, struct publication **publications, siz
 /* The newest number when it was made: what comes later is not in it. */
 uint64_t replay_head(const struct replay *replay);
 
+/* Where to go on: the number behind the last that it may have shown. */
+uint64_t replay_end(const struct replay *replay);
+
 /*
- * HISTORY_FROM: the oldest number that is still there, if what was asked for is older than
- * that and some of it was forgotten; or 0. It is that of the sections that have forgotten
- * something, and may have lines of the pattern.
+ * HISTORY_FROM: the numbers were of another run, or there has been none so large in this one. So
+ * all that is stored is shown.
+ */
+bool replay_is_renumbered(const struct replay *replay);
+
+/*
+ * The oldest number that is still there, if lines were asked for by number, time or LAST, and some
+ * of those were forgotten; or 0. It is that of the sections that have forgotten something, and may
+ * have lines of the pattern.
  */
 uint64_t replay_oldest(const struct replay *replay);
 

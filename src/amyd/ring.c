@@ -68,7 +68,10 @@ ring_clear(struct ring *ring, struct entry *entry, struct stored_subjects *subje
 void
 ring_shift(struct ring *ring)
 {
-	ring->gone = ring_at(ring, ring->base)->seq;
+	const struct entry *first = ring_at(ring, ring->base);
+
+	ring->gone = first->seq;
+	ring->gone_ms = first->at_ms;
 	if (++ring->first == ring->capacity)
 		ring->first = 0;
 	ring->base++;

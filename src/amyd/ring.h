@@ -30,6 +30,7 @@ struct ring {
 	size_t first, n, capacity;
 	uint64_t base; /* ordinal of the first */
 	uint64_t gone; /* number of the last that is gone; 0: none is */
+	int64_t gone_ms; /* when that was said */
 	size_t nbytes; /* of the publications */
 };
 

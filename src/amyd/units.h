@@ -17,7 +17,13 @@ int units_parse_size(const char *text, size_t *size);
  */
 int units_parse_time(const char *text, size_t nbytes, int64_t *ms);
 
-/* The same backwards, in the largest unit of which it is a whole number: "30s"; "0". */
+/*
+ * A point in time, in UTC: "2026-11-28T18:40:00Z", perhaps with a fraction of a second. 0 and
+ * *wall_ms, since 1970; or -1: not of this form, or no such day or time.
+ */
+int units_parse_moment(const char *text, size_t nbytes, int64_t *wall_ms);
+
+/* A time backwards, in the largest unit of which it is a whole number: "30s"; "0". */
 #define UNITS_MAX_TIME 24
 const char *units_format_time(int64_t ms, char text[UNITS_MAX_TIME]);
 
