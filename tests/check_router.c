@@ -161,6 +161,40 @@ START_TEST(what_was_found_before_is_not_believed_after_a_change)
 }
 END_TEST
 
+static bool
+is_judged_good(struct visitor *visitor, const char *subject)
+{
+	struct amy_bytes bytes = { subject, strlen(subject) };
+
+	return router_check_subject(visitor->view, &bytes) == NULL;
+}
+
+/* Of those that were found before, too, and of one that has the place of another one. */
+START_TEST(subject_is_judged_whatever_was_looked_up_last)
+{
+	static const char *const good[] = { "a", "a.b", "a.c", "ab" };
+	static const char *const bad[] = { "", "a.", ".a", "a..b", "a.*", ">", "@a", "a b" };
+	struct visitor *publisher;
+
+	start_router();
+	publisher = make_visitor(0);
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+		for (int again = 0; again < 3; again++) {
+			MUST(pub(publisher, good[i], "x") == 0);
+			for (size_t k = 0; k < sizeof good / sizeof good[0]; k++)
+				MUST(is_judged_good(publisher, good[k]));
+			for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++)
+				MUST(!is_judged_good(publisher, bad[k]));
+		}
+	/* A name is looked up as well, and is good for PUB only. */
+	for (int again = 0; again < 3; again++) {
+		MUST(pub(publisher, "@a", "x") == 0);
+		MUST(!is_judged_good(publisher, "@a"));
+	}
+	end_router();
+}
+END_TEST
+
 /* More subjects than a view remembers, some of which share a place there. */
 START_TEST(many_subjects_are_not_mixed_up)
 {
@@ -1664,6 +1698,7 @@ main(void)
 	    any_bytes_are_text,
 	    order_is_kept_across_handlers,
 	    what_was_found_before_is_not_believed_after_a_change,
+	    subject_is_judged_whatever_was_looked_up_last,
 	    many_subjects_are_not_mixed_up,
 	    handler_is_woken_once_a_turn,
 	    lines_of_a_turn_that_go_one_way_are_one_message,

@@ -175,6 +175,7 @@ UTF-8 in a subject|PUB \0303\0244 x|-ERR SUBJECT
 CR in a subject|PUB a\rb x|-ERR SUBJECT
 a name that nobody has|PUB @alice x|+OK 0
 a line by name reaches its client|NAME alice\nPUB @alice x|+OK\nMSG @alice x\n+OK 1
+a name is no subject to keep, whatever was published|NAME alice\nPUB @alice x\nPUB @alice y\nKEEP @alice z|+OK\nMSG @alice x\n+OK 1\nMSG @alice y\n+OK 1\n-ERR SUBJECT
 a name has no dots|PUB @alice.x x|-ERR SUBJECT
 an empty name|PUB @ x|-ERR SUBJECT
 NAME of what is none|NAME a.b|-ERR SUBJECT

@@ -129,12 +129,12 @@ is_allowed(struct session *session, const struct command *command, enum access_a
 
 /* A subject to publish to; with_name: or "@name". */
 static bool
-may_publish(struct session *session, const struct command *command,
+may_publish(struct view *view, struct session *session, const struct command *command,
             const struct amy_bytes *subject, bool with_name)
 {
 	const char *why = with_name && subject->bytes[0] == '@'
 	                      ? subject_check_name(subject->bytes + 1, subject->nbytes - 1)
-	                      : subject_check(subject->bytes, subject->nbytes);
+	                      : router_check_subject(view, subject);
 
 	return is_good(session, command, why) &&
 	       is_allowed(session, command, ACCESS_PUBLISH, subject);
@@ -173,7 +173,7 @@ publish(struct view *view, struct session *session, const struct command *comman
 
 	if (!word_and_text(command, &subject, &text))
 		return syntax_error(session, command);
-	if (!may_publish(session, command, &subject, !keep))
+	if (!may_publish(view, session, command, &subject, !keep))
 		return OUTCOME_ANSWERED;
 	switch (router_publish(view, session, &subject, &text, keep, &receipt)) {
 	case ROUTER_STALLED:
@@ -209,7 +209,7 @@ run_forget(struct view *view, struct session *session, const struct command *com
 
 	if (!only_word(command, &subject))
 		return syntax_error(session, command);
-	if (!may_publish(session, command, &subject, false))
+	if (!may_publish(view, session, command, &subject, false))
 		return OUTCOME_ANSWERED;
 	history_lock(history);
 	history_forget(history, subject.bytes, subject.nbytes);
@@ -225,7 +225,7 @@ run_will(struct view *view, struct session *session, const struct command *comma
 	(void)view;
 	if (!word_and_text(command, &will.subject, &will.text))
 		return syntax_error(session, command);
-	if (!may_publish(session, command, &will.subject, true))
+	if (!may_publish(view, session, command, &will.subject, true))
 		return OUTCOME_ANSWERED;
 	copy = publication_copy(&will);
 	if (copy == NULL)
@@ -319,7 +319,7 @@ run_req(struct view *view, struct session *session, const struct command *comman
 
 	if (!word_and_text(command, &subject, &text))
 		return syntax_error(session, command);
-	if (!may_publish(session, command, &subject, true))
+	if (!may_publish(view, session, command, &subject, true))
 		return OUTCOME_ANSWERED;
 	if (session->nrequests >= ASK_MAX_REQUESTS)
 		return answered(session, command, "-ERR LIMIT",

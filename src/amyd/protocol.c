@@ -51,7 +51,16 @@ is_tag_byte(char c)
 	       c == '_' || c == '-';
 }
 
-/* Names are upper-case letters: the first one tells most of them apart. */
+/* Names are upper-case letters: without the bit that tells the cases apart, only they match. */
+static inline bool
+is_verb(const char *verb_name, const char *name, size_t nbytes)
+{
+	for (size_t i = 0; i < nbytes; i++)
+		if (verb_name[i] == '\0' || verb_name[i] != (name[i] & ~0x20))
+			return false;
+	return verb_name[nbytes] == '\0';
+}
+
 enum verb
 protocol_find_verb(const char *name, size_t nbytes)
 {
@@ -60,8 +69,7 @@ protocol_find_verb(const char *name, size_t nbytes)
 	for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
 		const char *verb_name = protocol_verbs[verb].name;
 
-		if (*verb_name == (*name & ~0x20) && strlen(verb_name) == nbytes &&
-		    strncasecmp(verb_name, name, nbytes) == 0)
+		if (*verb_name == (*name & ~0x20) && is_verb(verb_name, name, nbytes))
 			return verb;
 	}
 	return VERB_COUNT;
@@ -72,7 +80,7 @@ protocol_split(const char *args, size_t nargs, struct protocol_split *split)
 {
 	size_t n = 0;
 
-	while (n < nargs && !is_blank(args[n]))
+	while (n < nargs && (args[n] > ' ' || !is_blank(args[n])))
 		n++;
 	split->first = args;
 	split->nfirst = n;

@@ -208,6 +208,21 @@ find_cached(struct view *view, const struct amy_bytes *subject)
 	return view->last_route;
 }
 
+const char *
+router_check_subject(struct view *view, const struct amy_bytes *subject)
+{
+	struct cached_route *last = view->last_route;
+	bool is_last = is_cached(last, subject);
+	const char *why;
+
+	if (is_last && last->is_good)
+		return NULL;
+	why = subject_check(subject->bytes, subject->nbytes);
+	if (is_last)
+		last->is_good = why == NULL;
+	return why;
+}
+
 void
 router_count_hits(struct view *view, struct cached_route *cached)
 {
@@ -237,6 +252,7 @@ router_route(struct view *view, const struct amy_bytes *subject)
 	router_count_hits(view, cached);
 	cached->section = history_section(router->history, subject->bytes, subject->nbytes);
 	cached->rules = rules_of_subject(router->policy.rules, subject->bytes, subject->nbytes);
+	cached->is_good = false;
 	cached->nsubject = subject->nbytes;
 	memcpy(cached->subject, subject->bytes, subject->nbytes);
 	return cached;

@@ -107,6 +107,7 @@ router_is_watched(const struct router *router)
 struct cached_route {
 	struct route *route; /* NULL: empty */
 	int section;         /* of history; -1: none */
+	bool is_good;        /* router_check_subject() has said so */
 	uint64_t rules;      /* that its pattern has, a bit each */
 	uint64_t nlines;     /* that were published to it, and the sketch does not know of */
 	size_t nsubject;
@@ -115,6 +116,9 @@ struct cached_route {
 
 /* From the cache, or found anew. Borrowed until the next call. NULL: ENOMEM. */
 const struct cached_route *router_route(struct view *view, const struct amy_bytes *subject);
+
+/* As subject_check(), which is not asked again about the subject that was looked up last. */
+const char *router_check_subject(struct view *view, const struct amy_bytes *subject);
 
 /* Tell the sketch, if there is one, of the lines that were published to it. */
 void router_count_hits(struct view *view, struct cached_route *cached);
