@@ -828,6 +828,28 @@ START_TEST(parcel_of_a_session_that_dies_is_counted_as_gone)
 }
 END_TEST
 
+START_TEST(parcel_is_kept_when_the_queue_has_become_smaller)
+{
+	make_session();
+	batch_init(&batch);
+	for (uint64_t seq = 1; seq <= 3; seq++)
+		pack_numbered("1", seq);
+	output_set_limit(&session->output, 1);
+	block();
+	session_flush(session);
+	ck_assert_int_eq(session->state, SESSION_OPEN);
+	ck_assert_uint_eq(output_count_deliveries(&session->output), 3);
+	ck_assert_uint_eq(counted(STAT_LINES_QUEUED), 3);
+	must_add_up();
+	ck_assert(deliver_numbered("MSG s 4\n", 4)); /* now it is bounded by the smaller one */
+	ck_assert_int_eq(session->state, SESSION_OPEN);
+	ck_assert_uint_eq(counted(STAT_LINES_DROPPED_SLOW), 3);
+	ck_assert_uint_eq(counted(STAT_LINES_QUEUED), 1);
+	must_add_up();
+	end_session_and_batch();
+}
+END_TEST
+
 START_TEST(without_memory_to_keep_a_parcel_the_session_ends)
 {
 	unsigned k = 0;
@@ -1967,6 +1989,7 @@ main(void)
 	    what_the_socket_does_not_take_of_a_parcel_is_queued, queue_bounds_parcels_too,
 	    line_longer_than_the_queue_goes_without_a_parcel,
 	    parcel_of_a_session_that_dies_is_counted_as_gone,
+	    parcel_is_kept_when_the_queue_has_become_smaller,
 	    without_memory_to_keep_a_parcel_the_session_ends,
 	    what_waits_is_told_to_those_who_choose_the_least_loaded,
 	    slow_client_loses_its_oldest_lines_and_is_told,

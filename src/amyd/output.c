@@ -203,22 +203,29 @@ stream_deliver(struct output_stream *stream, const char *bytes, size_t nbytes,
 }
 
 int
+output_keep(struct output *output, const char *bytes, size_t nbytes,
+            const struct output_mark *mark)
+{
+	struct output_stream *stream = output_stream(output);
+	int result = stream == NULL ? -1 : stream_deliver(stream, bytes, nbytes, mark);
+
+	output_trim(output);
+	return result;
+}
+
+int
 output_deliver(struct output *output, const char *bytes, size_t nbytes,
                const struct output_mark *mark)
 {
-	struct output_stream *stream = output_stream(output);
-	int result;
+	const struct output_stream *stream = output->stream;
 
-	if (stream == NULL)
-		return -1;
-	if (stream->delivery_bytes + nbytes + OUTPUT_OVERHEAD > output->limit &&
+	if (stream != NULL &&
+	    stream->delivery_bytes + nbytes + OUTPUT_OVERHEAD > output->limit &&
 	    stream_can_drop(stream)) {
 		errno = ENOBUFS;
 		return -1;
 	}
-	result = stream_deliver(stream, bytes, nbytes, mark);
-	output_trim(output);
-	return result;
+	return output_keep(output, bytes, nbytes, mark);
 }
 
 int

@@ -75,6 +75,14 @@ int output_deliver(struct output *output, const char *bytes, size_t nbytes,
                    const struct output_mark *mark);
 
 /*
+ * The same, of a delivery that was taken before and was kept elsewhere: without a look at the
+ * limit, which may have been higher then. What is over it goes when the next delivery comes.
+ * Errors: ENOMEM.
+ */
+int output_keep(struct output *output, const char *bytes, size_t nbytes,
+                const struct output_mark *mark);
+
+/*
  * Queue a source, which is the output's from now on. There is none yet. Errors: ENOMEM;
  * it is still the caller's then.
  */

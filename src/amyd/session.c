@@ -360,7 +360,7 @@ session_unpack_line(struct session *session, const struct batch_line *line, cons
 {
 	const struct output_mark mark = { line->seq, ref };
 
-	if (output_deliver(&session->output, bytes, line->nbytes, &mark) == -1)
+	if (output_keep(&session->output, bytes, line->nbytes, &mark) == -1)
 		return false;
 	if (ngone > 0)
 		output_consume(&session->output, ngone);
