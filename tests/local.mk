@@ -275,6 +275,7 @@ e2e_tests = \
 	%D%/e2e_log_lines.sh \
 	%D%/e2e_rates.sh \
 	%D%/e2e_hang_up.sh \
+	%D%/e2e_start.sh \
 	%D%/e2e_drain.sh \
 	%D%/e2e_history.sh \
 	%D%/e2e_groups.sh \

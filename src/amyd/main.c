@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
 #include <inttypes.h>
@@ -172,20 +173,59 @@ open_log(const struct options *options, const struct conf *conf)
 	log_open(target, conf->log_facility, reload_log_level(conf, options->verbose));
 }
 
-/* All signals are blocked in every thread, and read by this one. */
+/*
+ * What is opened later must not have the number of a standard stream: it could be a client's
+ * socket, and would get the log. -1: one that is closed cannot be opened.
+ */
+static int
+open_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
+static void
+set_of_signals(sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGTERM);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGHUP);
+	sigaddset(signals, SIGUSR1);
+}
+
+/*
+ * All signals are blocked in every thread, and read by this one. Those that come before it
+ * reads them wait for that.
+ */
+static void
+block_signals(void)
+{
+	sigset_t signals;
+
+	signal(SIGPIPE, SIG_IGN);
+	set_of_signals(&signals);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+}
+
+/* Who only checks a configuration may be interrupted. */
+static void
+unblock_signals(void)
+{
+	sigset_t signals;
+
+	set_of_signals(&signals);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
 static int
 open_signals(void)
 {
 	sigset_t signals;
 
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigaddset(&signals, SIGUSR1);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
-		return -1;
+	set_of_signals(&signals);
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -501,8 +541,13 @@ main(int argc, char **argv)
 	char error[CONF_MAX_ERROR];
 	int code;
 
+	block_signals();
+	if (open_standard_streams() == -1)
+		return EX_OSERR; /* there may be nowhere to say it */
 	if (parse_options(argc, argv, &options, &code) == STEP_EXIT)
 		return code;
+	if (options.check_only)
+		unblock_signals();
 	conf = conf_read(options.conf_path, &code, error);
 	if (conf == NULL) {
 		log_error("%s", error);
