@@ -360,6 +360,20 @@ else
 	    'cannot connect to .*: Connection refused: .*running' echo "$echo_at"
 fi
 
+# A goodbye is told from a wrong answer.
+start_daemon <<END
+handlers = 1
+listen main { address = "127.0.0.1:0"  per_ip = 2 }
+END
+main=127.0.0.1:$(port main)
+check "a server that says goodbye: that is shown, and why" fails 75 \
+    'connection [0-9]+: the server ended it, after [0-9]+ right replies: ! BYE LIMIT per_ip=2' \
+    -P amyd -c 5 echo "$main"
+check "likewise where requests are answered" fails 75 \
+    'connection [0-9]+: the server ended it, after [0-9]+ right replies: ! BYE LIMIT per_ip=2' \
+    -P amyd -c 5 request "$main"
+stop_daemon
+
 # ---- Peers ---------------------------------------------------------------------------
 
 # peer NAME COMMAND...: it runs

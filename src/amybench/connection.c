@@ -253,6 +253,16 @@ connection_fail_wrong(const struct connection *connection, const char *expected,
 }
 
 void
+connection_fail_goodbye(const struct connection *connection, const char *line, size_t nline)
+{
+	char text[CONNECTION_MAX_SHOWN];
+
+	fail(EX_TEMPFAIL, "connection %u: the server ended it, after %llu right replies: %s",
+	     connection->number, (unsigned long long)connection->nheard,
+	     say_escape(line, nline - 1, text, CONNECTION_MAX_SHOWN));
+}
+
+void
 connection_fail_surplus(const struct connection *connection, uint64_t n)
 {
 	fail(EX_PROTOCOL, "connection %u: a wrong reply: %llu more came than lines were sent",
@@ -306,6 +316,8 @@ take_other(struct connection *connection, const char *bytes, size_t nbytes,
 	case HEARD_REPLY:
 		count_reply(connection, hearing);
 		break;
+	case HEARD_GOODBYE:
+		connection_fail_goodbye(connection, bytes, utterance.nbytes);
 	case HEARD_WRONG:
 		fail_wrong_reply(connection, talk->hear, bytes, nbytes);
 	}

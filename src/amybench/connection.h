@@ -103,6 +103,10 @@ void connection_fail_wrong(const struct connection *connection, const char *expe
                            size_t nexpected, const char *actual, size_t nactual)
     __attribute__((noreturn));
 
+/* End the program: the server ends the connection, and this line, with its LF, says why. */
+void connection_fail_goodbye(const struct connection *connection, const char *line, size_t nline)
+    __attribute__((noreturn));
+
 /* End the program: n replies have come to lines that were not said. */
 void connection_fail_surplus(const struct connection *connection, uint64_t n)
     __attribute__((noreturn));

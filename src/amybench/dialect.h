@@ -43,6 +43,7 @@ enum heard {
 	HEARD_PART,  /* this is not all of it yet */
 	HEARD_OTHER, /* it has nothing to do with our lines */
 	HEARD_REPLY, /* it says what was expected, in other words */
+	HEARD_GOODBYE, /* the server ends the connection, and says why */
 	HEARD_WRONG,
 };
 

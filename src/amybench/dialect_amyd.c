@@ -28,14 +28,13 @@ begins_with(const char *line, size_t nbytes, const char *word)
 
 /*
  * Of what it does not know a client says nothing: other notices, other kinds of lines. That
- * lines were dropped, or that the connection is about to be closed, is bad news.
+ * lines were dropped is bad news.
  */
 static bool
 is_no_matter(const char *line, size_t nbytes)
 {
 	if (line[0] == '!')
-		return !begins_with(line, nbytes, "! BYE ") &&
-		       !begins_with(line, nbytes, "! DROPPED ");
+		return !begins_with(line, nbytes, "! DROPPED ");
 	return strchr("+-#*", line[0]) == NULL && !begins_with(line, nbytes, "MSG ") &&
 	       !begins_with(line, nbytes, "REQ ");
 }
@@ -51,6 +50,8 @@ hear(const struct phrases *phrases, const struct form *expected, const char *byt
 	if (expected == &phrases->published &&
 	    dialect_line_counts(bytes, utterance->nbytes, "+OK ", phrases->nreaders))
 		return HEARD_REPLY;
+	if (begins_with(bytes, utterance->nbytes, "! BYE "))
+		return HEARD_GOODBYE;
 	return is_no_matter(bytes, utterance->nbytes) ? HEARD_OTHER : HEARD_WRONG;
 }
 

@@ -161,9 +161,12 @@ check_other(const struct request *request, const struct connection *connection,
             const char *expected, const char *line, size_t nline)
 {
 	struct utterance utterance = { 0 };
+	enum heard heard = request->following.dialect->hear(&request->phrases, NULL, line, nline,
+	                                                    &utterance);
 
-	if (request->following.dialect->hear(&request->phrases, NULL, line, nline,
-	                                     &utterance) != HEARD_OTHER)
+	if (heard == HEARD_GOODBYE)
+		connection_fail_goodbye(connection, line, nline);
+	if (heard != HEARD_OTHER)
 		connection_fail_wrong(connection, expected, strlen(expected), line, nline);
 }
 
