@@ -4,6 +4,7 @@
 EXTRA_DIST += \
 	%D%/amyd.docs \
 	%D%/amyd.install \
+	%D%/amyd.logrotate \
 	%D%/amyd.postrm \
 	%D%/changelog \
 	%D%/control \
