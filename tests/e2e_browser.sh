@@ -142,6 +142,8 @@ start_browser
 
 driver POST "/session/$session/url" "{\"url\":\"http://127.0.0.1:$web_port/\"}" >"$work/url"
 check "the page says that amyd is running" wait_until text_is_like state '^running$'
+is "and on which host it runs" "amyd on $(hostname) – running" "$(run "return document.title")"
+check "it shows how many clients there may be" wait_until text_is_like clients '^0of 10,000$'
 check "it shows how many lines came: none" wait_until number_is in-sub 0
 
 publish log.web 40

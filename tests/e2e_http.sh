@@ -141,6 +141,14 @@ if command -v jq >/dev/null || command -v python3 >/dev/null; then
 else
 	skip "it is JSON" "there is neither jq nor python3"
 fi
+like "it says on which host amyd runs, and how many clients there may be" \
+    "\"host\":\"$(hostname)\",.*\"max_clients\":10000," "$work/body"
+get /
+for counter in $(sed -n 's/^\tX([A-Z_]*, "\(\(lines\.dropped\|clients\.refused\|clients\.ended\)\.[a-z_]*\|lines\.\(too_long\|over_rate\|unterminated\|undelivered\)\)").*/\1/p' \
+    "$top_srcdir/src/amyd/stats.h"); do
+	grep -qF "\"$counter\": \"" "$work/body" || echo "$counter"
+done >"$work/nameless"
+is "what is dropped, refused and ended stands there in words" "" "$(cat "$work/nameless")"
 get /metrics
 is "/metrics is there" 200 "$code"
 like "it says its version" '^Content-Type: text/plain; version=0\.0\.4' "$work/head"

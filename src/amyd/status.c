@@ -119,6 +119,7 @@ collect_listeners(struct status *status, const struct router *router)
 {
 	const struct conf *conf = router->policy.conf;
 
+	status->max_clients = conf->max_clients;
 	status->listeners = make(status, conf->nlisteners, sizeof *status->listeners);
 	if (status->listeners == NULL)
 		return;

@@ -59,6 +59,7 @@ struct status {
 	char stuck[HEARTBEAT_MAX_NAME]; /* the thread */
 	uint64_t counters[STAT_COUNT];
 	uint64_t nclients, nnames, nsubscriptions;
+	unsigned max_clients;
 
 	struct status_handler *handlers;
 	struct status_listener *listeners;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "node.h"
 #include "status_json.h"
 #include "utf8.h"
 
@@ -108,12 +109,14 @@ static void
 put_general(struct json *json, const struct status *status)
 {
 	string(json, "version", PACKAGE_VERSION);
+	string(json, "host", node_name());
 	string(json, "state", state_name(status));
 	if (status->is_stuck)
 		string(json, "stuck", status->stuck);
 	fraction(json, "uptime_seconds", (double)status->uptime_ms / 1000);
 	number(json, "start_time_seconds", (uint64_t)(status->since_wall_ms / 1000));
 	number(json, "clients", status->nclients);
+	number(json, "max_clients", status->max_clients);
 	number(json, "clients_named", status->nnames);
 	number(json, "subscriptions", status->nsubscriptions);
 }
