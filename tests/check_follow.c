@@ -743,6 +743,7 @@ take_turn(struct visitor *reader, uint64_t *next)
 	router_read_inbox(reader->view);
 	flush_dirty(reader->view);
 	session_flush(reader->session);
+	view_end_turn(reader->view);
 	must_go_on(reader, next);
 }
 

@@ -89,6 +89,18 @@ others_have_their_turn "WHO with a pattern that all overlap" 1000 'WHO >'
 others_have_their_turn "TRACE" 1000 'TRACE zz.y'
 others_have_their_turn "STATS" 1000 'STATS zz'
 
+# ---- Stored lines ----------------------------------------------------------------------------
+
+seq -f 'PUB stored.%.0f x' 1 20000 | talk openbsd 127.0.0.1 "$main_port" >"$work/out"
+others_have_their_turn "READ of all" 50 'READ stored.>'
+others_have_their_turn "READ of what nobody has said" 500 'READ stored.x'
+others_have_their_turn "READ of the last ones, of which there are few" 500 'READ stored.1 LAST 2'
+others_have_their_turn "READ of the last hour" 500 'READ stored.x SINCE 1h'
+others_have_their_turn "SUB with a look back" 500 'SUB stored.1 LAST 2' 'UNSUB stored.1'
+others_have_their_turn "SUB from a number on" 500 'SUB stored.x FROM 1' 'UNSUB stored.x'
+others_have_their_turn "SUB with a look back, of which lines are counted" 500 \
+    'SUB stored.x LAST 2 COUNT 2' 'UNSUB stored.x'
+
 # ---- What else makes it look for long, or write for long --------------------------------------
 
 long=$(head -c 1000 /dev/zero | tr '\0' a)

@@ -161,14 +161,44 @@ append_head(struct stored *stored, struct amy_line_writer *writer)
 	return replay_is_renumbered(stored->replay) ? append_renumbered(stored, writer) : 0;
 }
 
+/* What a stored line costs that is looked at; and one that is made. */
+#define COST_STORED_LOOK 6
+#define COST_STORED_LINE 16
+
+/* Some lines, or none if it has used up its share of the turn, or *is_over. */
+static size_t
+next_lines(struct stored *stored, struct publication *lines[MAX_BATCH], struct replay_gap *gap,
+           bool *is_over)
+{
+	struct budget_share *share = &stored->session->share;
+	struct budget *budget = &stored->view->budget;
+	size_t max = stored->left < MAX_BATCH ? (size_t)stored->left : MAX_BATCH, n = 0;
+
+	budget_open(budget, share);
+	*is_over = max == 0;
+	while (n == 0 && gap->n == 0 && !*is_over && share->left > 0) {
+		uint64_t before = replay_looks(stored->replay);
+
+		n = replay_next_some(stored->replay, lines, max, gap, is_over);
+		budget_spend(budget, share,
+		             (size_t)(replay_looks(stored->replay) - before + 1) *
+		                 COST_STORED_LOOK);
+	}
+	for (size_t i = 0; i < n; i++)
+		budget_spend(budget, share,
+		             COST_STORED_LINE +
+		                 budget_cost_of_bytes(1, lines[i]->text.nbytes));
+	return n;
+}
+
 static bool
 stored_more(struct output_source *source, struct amy_line_writer *writer)
 {
 	struct stored *stored = (struct stored *)source;
 	struct publication *lines[MAX_BATCH];
 	struct replay_gap gap = { 0 };
-	size_t max = stored->left < MAX_BATCH ? (size_t)stored->left : MAX_BATCH;
-	size_t n = max == 0 ? 0 : replay_next(stored->replay, lines, max, &gap);
+	bool is_over;
+	size_t n = next_lines(stored, lines, &gap, &is_over);
 	int result = append_head(stored, writer);
 
 	if (result == 0 && gap.n > 0)
@@ -177,11 +207,11 @@ stored_more(struct output_source *source, struct amy_line_writer *writer)
 		result = append_batch(stored, writer, lines, n);
 	for (size_t i = 0; i < n; i++)
 		publication_unref(lines[i]);
-	if (result == 0 && n == 0)
+	if (result == 0 && is_over)
 		result = append_final(stored, writer);
 	if (result == -1)
 		session_fail(stored->session, strerror(errno));
-	return n > 0 && result == 0;
+	return !is_over && result == 0;
 }
 
 static void
@@ -300,15 +330,16 @@ look_back_and_follow(struct view *view, struct session *session, struct subscrip
 		.within_ms = follow->has_within ? follow->within_ms : -1,
 	};
 	struct history_query query;
-	size_t n;
+	size_t n = 0;
 
 	set_query(view, follow, HISTORY_KEPT, &query);
 	if (follow->since == PROTOCOL_SINCE_NOW && follow->group.nbytes > 0)
 		query = (struct history_query){ .want = HISTORY_LAST, .n = 0 };
-	stored->replay =
-	    replay_create(history, follow->pattern.bytes, follow->pattern.nbytes, &query, &n);
+	stored->replay = replay_create(history, follow->pattern.bytes, follow->pattern.nbytes,
+	                               &query, follow->count > 0 ? &n : NULL);
 	if (stored->replay == NULL)
 		return -1;
+	view->cost += (size_t)replay_looks(stored->replay) * COST_STORED_LOOK;
 	if (follow->count > 0 && n >= follow->count) {
 		stored->left = follow->count;
 		stored->is_done = true;
@@ -316,9 +347,10 @@ look_back_and_follow(struct view *view, struct session *session, struct subscrip
 			view_unfollow(view, session, old);
 		return 0;
 	}
-	if (follow->count > 0)
+	if (follow->count > 0) {
 		live.count = follow->count - n;
-	stored->left = n;
+		stored->left = n;
+	}
 	return follow_live(view, session, old, &live);
 }
 

@@ -4,7 +4,7 @@
 
 #include "replay.h"
 
-#define MAX_PASSED 4096 /* unwanted entries, under one hold of the lock */
+#define MAX_PASSED 1024 /* entries, under one hold of the lock */
 #define MAX_READ 16384  /* bytes of lines, likewise; the last of them may go past it */
 
 /* Where a replay stands in a ring. */
@@ -14,6 +14,7 @@ struct cursor {
 	uint64_t next, end; /* ordinals; of kept values, for one hold of the lock */
 	uint64_t from;      /* the number of what is next, when the lock was given back */
 	uint64_t last;      /* the number of the last there was before end */
+	uint64_t before;    /* going backwards: what has this number and larger ones is passed */
 };
 
 struct replay {
@@ -23,7 +24,8 @@ struct replay {
 	uint64_t head;
 	uint64_t from, to; /* numbers */
 	int64_t since_ms, since_wall_ms;
-	uint64_t oldest;
+	struct history_query query;
+	uint64_t oldest; /* once is_seeking is over */
 	bool is_renumbered;
 	struct subject_tokens pattern;
 	char bytes[SUBJECT_MAX_BYTES]; /* of the pattern */
@@ -31,6 +33,9 @@ struct replay {
 
 	/* owner only */
 	uint64_t budget; /* of entries to pass */
+	uint64_t nlooks;
+	uint64_t nlast;  /* of HISTORY_LAST: lines still to be found, going backwards */
+	bool is_seeking; /* where the last ones begin is still to be found */
 	struct cursor cursors[];
 };
 
@@ -72,7 +77,7 @@ static void
 cursor_pass(struct cursor *cursor, bool backwards)
 {
 	if (backwards)
-		cursor->end--;
+		cursor->before = ring_at(cursor->ring, --cursor->end)->seq;
 	else
 		cursor->next++;
 }
@@ -84,6 +89,7 @@ find_wanted(struct replay *replay, struct cursor *cursor, bool backwards)
 	const struct entry *entry;
 
 	while (replay->budget > 0 && (entry = cursor_look(cursor, backwards)) != NULL) {
+		replay->nlooks++;
 		if (is_wanted(replay, entry))
 			return entry;
 		cursor_pass(cursor, backwards);
@@ -119,6 +125,7 @@ take(struct replay *replay, bool backwards)
 	/* A cursor that has not found anything might have, further on. */
 	if (found == NULL || replay->budget == 0)
 		return NULL;
+	replay->budget--;
 	pass_everywhere(replay, found->seq, backwards);
 	return found;
 }
@@ -131,6 +138,39 @@ cursor_remember(const struct replay *replay, struct cursor *cursor)
 	cursor->from = entry != NULL ? entry->seq : replay->to + 1;
 }
 
+/*
+ * The first that is not said long before since_ms. The times of entries are those of turns of
+ * several handlers, and are in their order but for less than that.
+ */
+#define SINCE_SLACK_MS 10000
+
+static uint64_t
+find_since(const struct ring *ring, uint64_t low, uint64_t high, int64_t since_ms)
+{
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (ring_at(ring, middle)->at_ms < since_ms - SINCE_SLACK_MS)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* So far as can be looked at in one go; what is left is passed later. */
+static void
+cursor_pass_older(struct cursor *cursor, int64_t since_ms)
+{
+	const struct entry *entry;
+
+	cursor->next = find_since(cursor->ring, cursor->next, cursor->end, since_ms);
+	for (int i = 0; i < MAX_PASSED && (entry = cursor_look(cursor, false)) != NULL &&
+	                entry->at_ms < since_ms;
+	     i++)
+		cursor->next++;
+}
+
 /* To the beginning of what is asked for. */
 static void
 cursor_place(const struct replay *replay, struct cursor *cursor)
@@ -139,8 +179,9 @@ cursor_place(const struct replay *replay, struct cursor *cursor)
 
 	cursor->next = ring_find(cursor->ring, replay->from);
 	cursor->end = ring_find(cursor->ring, replay->to + 1);
-	while ((entry = cursor_look(cursor, false)) != NULL && entry->at_ms < replay->since_ms)
-		cursor->next++;
+	if (replay->since_ms != INT64_MIN)
+		cursor_pass_older(cursor, replay->since_ms);
+	cursor->before = replay->to + 1;
 	if ((entry = cursor_look(cursor, true)) != NULL)
 		cursor->last = entry->seq;
 	cursor_remember(replay, cursor);
@@ -211,20 +252,22 @@ set_range(struct replay *replay, const struct history_query *query)
 		replay->from = query->from <= replay->to ? query->from : replay->to + 1;
 }
 
-/* Begin with the last n. How many there are of them. */
+/*
+ * Go back to where the last ones begin, as far as the budget lets. Not found yet: is_seeking.
+ * Returns how many were found.
+ */
 static size_t
-begin_with_last(struct replay *replay, uint64_t n)
+seek_last(struct replay *replay)
 {
-	uint64_t from = replay->to + 1;
 	const struct entry *entry;
 	size_t found = 0;
 
-	place(replay);
-	while (found < n && (entry = take(replay, true)) != NULL) {
-		from = entry->seq;
+	while (replay->nlast > 0 && (entry = take(replay, true)) != NULL) {
+		replay->from = entry->seq;
+		replay->nlast--;
 		found++;
 	}
-	replay->from = from;
+	replay->is_seeking = replay->nlast > 0 && replay->budget == 0;
 	return found;
 }
 
@@ -250,10 +293,10 @@ struct wish {
  * moment it is known when it was about.
  */
 static struct wish
-make_wish(const struct replay *replay, const struct history_query *query, size_t nfound)
+make_wish(const struct replay *replay, const struct history_query *query)
 {
 	bool has_time = query->want == HISTORY_SINCE || query->want == HISTORY_SINCE_MOMENT;
-	bool is_short = query->want == HISTORY_LAST && nfound < query->n;
+	bool is_short = query->want == HISTORY_LAST && replay->nlast > 0;
 
 	return (struct wish){ is_short ? 1 : replay->from,
 		              has_time ? query->since_ms : INT64_MIN };
@@ -286,6 +329,37 @@ is_look_back(enum history_want want)
 	return want != HISTORY_KEPT && want != HISTORY_ALL;
 }
 
+/* All that is known is what is asked for; where the last ones begin, when that was found. */
+static void
+begin(struct replay *replay)
+{
+	struct wish wish = make_wish(replay, &replay->query);
+
+	if (is_look_back(replay->query.want))
+		replay->oldest = find_oldest(replay, &wish);
+	place(replay);
+}
+
+/*
+ * To where the last ones begin: at once if it is near, or they are to be counted. Returns how many
+ * were found.
+ */
+static size_t
+begin_with_last(struct replay *replay, bool at_once)
+{
+	size_t n;
+
+	replay->nlast = replay->query.n;
+	place(replay);
+	replay->from = replay->to + 1; /* until the first is found */
+	if (!at_once)
+		replay->budget = MAX_PASSED;
+	n = seek_last(replay);
+	if (!replay->is_seeking)
+		begin(replay);
+	return n;
+}
+
 struct replay *
 replay_create(struct history *history, const char *pattern, size_t nbytes,
               const struct history_query *query, size_t *nlines)
@@ -293,12 +367,12 @@ replay_create(struct history *history, const char *pattern, size_t nbytes,
 	size_t max_cursors = history_nsections(history) + 1;
 	struct replay *replay =
 	    calloc(1, sizeof *replay + max_cursors * sizeof replay->cursors[0]);
-	struct wish wish;
 	size_t n = 0;
 
 	if (replay == NULL)
 		return NULL;
 	replay->history = history;
+	replay->query = *query;
 	replay->number = history_new_replay(history);
 	replay->head = history_head(history);
 	memcpy(replay->bytes, pattern, nbytes);
@@ -306,15 +380,13 @@ replay_create(struct history *history, const char *pattern, size_t nbytes,
 	add_cursors(replay, query->want);
 	set_range(replay, query);
 	if (query->want == HISTORY_LAST)
-		n = begin_with_last(replay, query->n);
+		n = begin_with_last(replay, nlines != NULL);
 	else if (nlines != NULL)
 		n = count(replay);
+	if (query->want != HISTORY_LAST)
+		begin(replay);
 	if (nlines != NULL)
 		*nlines = n;
-	wish = make_wish(replay, query, n);
-	if (is_look_back(query->want))
-		replay->oldest = find_oldest(replay, &wish);
-	place(replay);
 	return replay;
 }
 
@@ -351,7 +423,25 @@ cursor_catch_up(const struct replay *replay, struct cursor *cursor, struct repla
 	}
 }
 
-/* What can be had under one hold of the lock. */
+static void
+cursor_catch_up_backwards(struct cursor *cursor)
+{
+	cursor->next = cursor->ring->base;
+	cursor->end = ring_find(cursor->ring, cursor->before);
+}
+
+/* Look for where the last ones begin, and then go there. */
+static void
+seek_some(struct replay *replay)
+{
+	for (size_t i = 0; i < replay->ncursors; i++)
+		cursor_catch_up_backwards(&replay->cursors[i]);
+	seek_last(replay);
+	if (!replay->is_seeking)
+		begin(replay);
+}
+
+/* What can be had of what the budget still lets us look at. */
 static size_t
 read_some(struct replay *replay, struct publication **publications, size_t max,
           struct replay_gap *gap)
@@ -359,7 +449,6 @@ read_some(struct replay *replay, struct publication **publications, size_t max,
 	const struct entry *entry;
 	size_t n = 0, nbytes = 0;
 
-	replay->budget = MAX_PASSED;
 	for (size_t i = 0; i < replay->ncursors; i++)
 		cursor_catch_up(replay, &replay->cursors[i], gap);
 	while (n < max && nbytes < MAX_READ && (entry = take(replay, false)) != NULL) {
@@ -372,18 +461,40 @@ read_some(struct replay *replay, struct publication **publications, size_t max,
 }
 
 size_t
+replay_next_some(struct replay *replay, struct publication **publications, size_t max,
+                 struct replay_gap *gap, bool *is_over)
+{
+	size_t n = 0;
+
+	history_lock_in_turn(replay->history);
+	replay->budget = MAX_PASSED;
+	if (replay->is_seeking)
+		seek_some(replay);
+	if (replay->budget > 0)
+		n = read_some(replay, publications, max, gap);
+	*is_over = n == 0 && replay->budget > 0;
+	history_unlock(replay->history);
+	return n;
+}
+
+size_t
 replay_next(struct replay *replay, struct publication **publications, size_t max,
             struct replay_gap *gap)
 {
+	bool is_over;
 	size_t n;
 
 	*gap = (struct replay_gap){ 0 };
-	do {
-		history_lock_in_turn(replay->history);
-		n = read_some(replay, publications, max, gap);
-		history_unlock(replay->history);
-	} while (n == 0 && replay->budget == 0);
+	do
+		n = replay_next_some(replay, publications, max, gap, &is_over);
+	while (n == 0 && !is_over);
 	return n;
+}
+
+uint64_t
+replay_looks(const struct replay *replay)
+{
+	return replay->nlooks;
 }
 
 uint64_t

@@ -39,8 +39,8 @@ struct replay;
 
 /*
  * Look for what a query asks for among what is stored now; of later lines it sees nothing.
- * *nlines (unless NULL) is how many there are. NULL: ENOMEM. With the lock of
- * the history.
+ * *nlines (unless NULL) is how many there are: then all that is stored is looked at, else next to
+ * nothing is. NULL: ENOMEM. With the lock of the history.
  */
 struct replay *replay_create(struct history *history, const char *pattern, size_t nbytes,
                              const struct history_query *query, size_t *nlines);
@@ -55,13 +55,20 @@ struct replay_gap {
 
 /*
  * The next lines, in the order of their numbers, at most max (1 or more), and of long ones
- * only a few, with a reference of each. Returns how many; 0: that was all. gap->n is 0, or
- * tells of what should have come before them, or before the end, but was forgotten in the
- * meantime. It takes the lock itself, again and again where much is stored that the pattern
- * does not match.
+ * only a few, with a reference of each. Returns how many; 0, and *is_over: that was all; 0, and
+ * not: it has looked at as much as may be looked at in one go, and is to be called again. gap
+ * has added to it what should have come before them, or before the end, but was forgotten in
+ * the meantime. It takes the lock itself.
  */
+size_t replay_next_some(struct replay *replay, struct publication **publications, size_t max,
+                        struct replay_gap *gap, bool *is_over);
+
+/* The same, again and again until there is one, or that was all. gap->n is 0, or tells of it. */
 size_t replay_next(struct replay *replay, struct publication **publications, size_t max,
                    struct replay_gap *gap);
+
+/* How many stored lines were looked at until now, whether they were wanted or not. */
+uint64_t replay_looks(const struct replay *replay);
 
 /* The newest number when it was made: what comes later is not in it. */
 uint64_t replay_head(const struct replay *replay);
