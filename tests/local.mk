@@ -291,17 +291,19 @@ e2e_tests = \
 	%D%/e2e_log.sh \
 	%D%/e2e_upstream.sh \
 	%D%/e2e_storm.sh \
+	%D%/e2e_oracle.sh \
 	%D%/e2e_http.sh \
 	%D%/e2e_browser.sh \
 	%D%/e2e_amybench.sh
 
-check_PROGRAMS += %D%/peer %D%/storm %D%/reloads %D%/waiter
+check_PROGRAMS += %D%/peer %D%/storm %D%/oracle %D%/reloads %D%/waiter
 dist_check_SCRIPTS += $(e2e_tests)
 TESTS += $(e2e_tests)
 EXTRA_DIST += %D%/lib.sh
 
 %C%_reloads_LINK = $(unit_link)
 %C%_storm_LINK = $(unit_link)
+%C%_oracle_LINK = $(unit_link)
 
 # The tests start these very often, and a program with a sanitizer takes long to start.
 %C%_peer_CFLAGS = $(tool_cflags)
