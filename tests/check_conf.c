@@ -1506,6 +1506,77 @@ START_TEST(chain_has_at_most_8_handovers)
 }
 END_TEST
 
+/* Rules r0 to rn-1, each of which hands on to the next, and so often. The last one stands first. */
+static void
+write_wide(char *text, size_t size, int n, int ntargets)
+{
+	*text = '\0';
+	for (int i = n - 1; i >= 0; i--) {
+		snprintf(text + strlen(text), size - strlen(text),
+		         "rule r%d { match = \"s%d.*\" to = { ", i, i);
+		for (int t = 0; t < ntargets; t++)
+			snprintf(text + strlen(text), size - strlen(text),
+			         "%s\"subject:s%d.%d\"", t == 0 ? "" : ", ", i + 1, t);
+		snprintf(text + strlen(text), size - strlen(text), " } }\n");
+	}
+}
+
+START_TEST(line_becomes_at_most_512_lines)
+{
+	char text[16000];
+	struct conf conf;
+
+	make_folder();
+	write_wide(text, sizeof text, 2, 16);
+	load_good(text, &conf); /* 16 + 256 */
+	conf_fini(&conf);
+	write_wide(text, sizeof text, 8, 2);
+	load_good(text, &conf); /* 2 + 4 + ... + 256 */
+	conf_fini(&conf);
+	write_wide(text, sizeof text, 9, 2);
+	assert_refused(text, 9, "rule r0: one line becomes 1022 lines");
+	write_wide(text, sizeof text, 7, 16);
+	assert_refused(text, 3, "rule r4: one line becomes 4368 lines");
+	ck_assert_ptr_nonnull(strstr(error, "at most 512: name fewer targets"));
+	remove_folder();
+}
+END_TEST
+
+START_TEST(target_that_is_a_publish_listener_is_refused)
+{
+	static const char *const same[][2] = {
+		{ "127.0.0.1:2695", "127.0.0.1:2695" }, { "*:2695", "127.0.0.1:2695" },
+		{ "*:2695", "[::1]:2695" },             { "127.0.0.1:2695", "localhost:2695" },
+		{ "127.0.0.1:2695", "0.0.0.0:2695" },   { "*:2695", "LocalHost:2695" },
+	};
+	static const char format[] =
+	    "listen in { address = \"%s\" open = true mode = \"%s\" %s }\n"
+	    "rule a { match = \"log.>\" to = \"tcp:%s\" }\n";
+	char text[500];
+	struct conf conf;
+
+	make_folder();
+	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+		snprintf(text, sizeof text, format, same[i][0], "publish", "subject = x",
+		         same[i][1]);
+		assert_refused(text, 2, "rule a: tcp:");
+		ck_assert_ptr_nonnull(strstr(error, " leads to amyd's own listener in, "));
+		snprintf(text, sizeof text, format, same[i][0], "command", "", same[i][1]);
+		load_good(text, &conf);
+		conf_fini(&conf);
+	}
+	snprintf(text, sizeof text, format, "127.0.0.1:2695", "publish", "subject = x",
+	         "127.0.0.1:2696");
+	load_good(text, &conf);
+	conf_fini(&conf);
+	snprintf(text, sizeof text, format, "127.0.0.1:2695", "publish", "subject = x",
+	         "127.0.0.2:2695");
+	load_good(text, &conf);
+	conf_fini(&conf);
+	remove_folder();
+}
+END_TEST
+
 START_TEST(long_chain_is_told_as_far_as_there_is_room)
 {
 	static const char rule[] =
@@ -2359,6 +2430,8 @@ main(void)
 	    rule_that_stops_keeps_a_line_from_going_round,
 	    line_may_go_two_ways_to_one_place,
 	    chain_has_at_most_8_handovers,
+	    line_becomes_at_most_512_lines,
+	    target_that_is_a_publish_listener_is_refused,
 	    long_chain_is_told_as_far_as_there_is_room,
 	    unknown_option_is_refused_wherever_it_stands,
 	    what_cannot_be_parsed_is_refused_with_its_line,

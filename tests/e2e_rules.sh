@@ -279,6 +279,42 @@ check "a reload changes it" wait_until file_has "$work/copied" '^now again$'
 leave copies
 stop_daemon
 
+# ---- Its own listeners -------------------------------------------------------------------
+
+# Where it is known, it is refused; a name is known only when it is connected to.
+cat >"$work/own.conf" <<END
+listen main { address = "127.0.0.1:0" }
+listen in   { address = "localhost:$target_port"  mode = "publish"  subject = "log.in" }
+rule round  { match = "log.>"  to = {"tcp:127.0.0.1:$target_port"} }
+END
+"$amyd" -t -c "$work/own.conf" >"$work/own.out" 2>&1
+is "a target that is a listener of mode publish is refused" 78 "$?"
+like "and the message says what to write" 'own\.conf:3: rule round: .* own listener in.*"subject:log\.in"' "$work/own.out"
+if has_own_mounts; then
+	echo "127.0.0.1 localhost myself.test" >"$work/hosts"
+	cat >"$work/with_hosts" <<-END
+		#!/bin/sh
+		mount --bind "$work/hosts" /etc/hosts && exec "\$@"
+	END
+	chmod +x "$work/with_hosts"
+	daemon_prefix="unshare -m $work/with_hosts"
+	start_daemon <<-END
+		handlers = 2
+		listen main { address = "127.0.0.1:0" }
+		listen in   { address = "127.0.0.1:$target_port"  mode = "publish"  subject = "log.in" }
+		rule round  { match = "log.>"  to = {"tcp:myself.test:$target_port"} }
+	END
+	daemon_prefix=""
+	main_port=$(port main)
+	echo "PUB log.x once" | command_lines >/dev/null
+	check "one that is so by its name is cut, which is logged" wait_until file_has "$work/log" \
+	    "rule round: tcp:myself\\.test:$target_port: it leads to a listener of amyd itself"
+	is "no line goes round" "1 1" "$(counter lines.published) $(rule_stat round "tcp:myself.test:$target_port" queued)"
+	stop_daemon
+else
+	skip "one that is so by its name is cut, which is logged" "no mount namespace of our own"
+fi
+
 # ---- Syslog ------------------------------------------------------------------------------
 
 if has_own_mounts; then

@@ -33,7 +33,7 @@ cat >"$work/table" <<'END'
 2.08 ring route
 2.06 group
 2.04 trie
-2.02 stored_subjects subscription
+2.02 own_listeners stored_subjects subscription
 2.0 busiest listener load publication record_pipe stats table tallies timers
 0.4 conf_diff
 0.3 conf

@@ -196,8 +196,8 @@ address_is_equal(const struct address *a, const struct address *b)
 }
 
 /* Every address of its family; of IPv6, those of IPv4 as well, as listeners have it. */
-static bool
-is_any(const struct address *address)
+bool
+address_is_any(const struct address *address)
 {
 	if (address->u.any.sa_family == AF_INET)
 		return address->u.in.sin_addr.s_addr == htonl(INADDR_ANY);
@@ -207,7 +207,7 @@ is_any(const struct address *address)
 static bool
 includes(const struct address *a, const struct address *b)
 {
-	return is_any(a) &&
+	return address_is_any(a) &&
 	       (a->u.any.sa_family == AF_INET6 || b->u.any.sa_family == AF_INET);
 }
 

@@ -46,9 +46,13 @@ const char *address_fd_name(const char *text);
 bool address_is_loopback(const struct address *address);
 bool address_is_equal(const struct address *a, const struct address *b);
 
+/* Not of a Unix socket: 0.0.0.0 or ::. */
+bool address_is_any(const struct address *address);
+
 /*
- * Both cannot be listened on at once: they are the same, or one of them is every address, and
- * their port is the same. Of port 0, or of two Unix sockets, never.
+ * Both cannot be listened on at once, and one takes who connects to the other one: they are the
+ * same, or one of them is every address, and their port is the same. Of port 0, or of two Unix
+ * sockets, never.
  */
 bool address_overlaps(const struct address *a, const struct address *b);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -785,6 +786,73 @@ check_loops(const struct conf *conf, cfg_t *cfg)
 	return -1;
 }
 
+/* Where a target "tcp:" leads that is known without asking: returns how many, 2 at most. */
+static int
+find_addresses(const char *host_port, struct address addresses[2])
+{
+	static const char localhost[] = "localhost:";
+	const char *port = host_port + strlen(localhost);
+	char text[ADDRESS_MAX_TEXT];
+
+	if (strncasecmp(host_port, localhost, strlen(localhost)) != 0)
+		return address_resolve_numeric(host_port, &addresses[0]) == 1 ? 1 : 0;
+	snprintf(text, sizeof text, "127.0.0.1:%s", port);
+	if (address_resolve_numeric(text, &addresses[0]) == -1)
+		return 0;
+	snprintf(text, sizeof text, "[::1]:%s", port);
+	return address_resolve_numeric(text, &addresses[1]) == 1 ? 2 : 1;
+}
+
+/* Other addresses of a listener at "*" are perhaps another machine's: that is seen later. */
+static bool
+is_certain(const struct address *listening, const struct address *target)
+{
+	return address_is_loopback(target) || address_is_any(target) ||
+	       address_is_equal(listening, target);
+}
+
+/* NULL: it leads to none of these listeners of mode "publish", as far as is known here. */
+static const struct conf_listener *
+find_own(const struct conf *conf, const struct conf_target *target)
+{
+	struct address addresses[2];
+	int n = find_addresses(target->name, addresses);
+
+	for (size_t l = 0; l < conf->nlisteners; l++) {
+		const struct conf_listener *listener = &conf->listeners[l];
+
+		for (int r = 0; r < listener->nresolved; r++)
+			for (int i = 0; i < n && listener->mode == CONF_MODE_PUBLISH; i++)
+				if (is_certain(&listener->resolved[r], &addresses[i]) &&
+				    address_overlaps(&listener->resolved[r], &addresses[i]))
+					return listener;
+	}
+	return NULL;
+}
+
+/* A target that leads back to amyd: -1, and it was reported. */
+static int
+check_own(const struct conf *conf, cfg_t *cfg)
+{
+	for (size_t i = 0; i < conf->nrules; i++)
+		for (size_t t = 0; t < conf->rules[i].ntargets; t++) {
+			const struct conf_target *target = &conf->rules[i].targets[t];
+			const struct conf_listener *own = NULL;
+
+			if (target->kind == CONF_TARGET_TCP)
+				own = find_own(conf, target);
+			if (own == NULL)
+				continue;
+			cfg_error(cfg_getnsec(cfg, "rule", (unsigned)i),
+			          "rule %s: %s leads to amyd's own listener %s, which "
+			          "publishes what it gets: write \"subject:%s\" instead",
+			          conf->rules[i].name, target->text, own->name,
+			          own->subject);
+			return -1;
+		}
+	return 0;
+}
+
 /* NULL: out of memory. */
 static cfg_t *
 make_parser(void)
@@ -842,7 +910,8 @@ parse(const char *path, const char *text, struct conf *conf, char error[CONF_MAX
 			snprintf(error, CONF_MAX_ERROR, "%s: out of memory", path);
 			result = EX_OSERR;
 		}
-	} else if (check_distinct(conf, cfg, error) == 0 && check_loops(conf, cfg) == 0) {
+	} else if (check_distinct(conf, cfg, error) == 0 && check_own(conf, cfg) == 0 &&
+	           check_loops(conf, cfg) == 0) {
 		result = 0;
 	}
 	cfg_free(cfg);

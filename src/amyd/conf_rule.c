@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -167,6 +168,9 @@ conf_target_parse(struct conf_target *target, char *why, size_t size)
 	return -1;
 }
 
+/* More than anybody has, and 1024 times that can be counted. */
+#define MANY_COPIES (UINT64_C(1) << 50)
+
 /* ---- Loops ------------------------------------------------------------------------ */
 
 struct walk {
@@ -176,6 +180,7 @@ struct walk {
 	size_t npath;
 	uint64_t next[CONF_MAX_RULES];    /* the rules to which one hands on, a bit each */
 	size_t handovers[CONF_MAX_RULES]; /* how many follow one, at most; of those done */
+	uint64_t ncopies[CONF_MAX_RULES]; /* what a line becomes by one, at most; of those done */
 	uint64_t on_path, done;
 	char *why;
 	size_t size;
@@ -223,6 +228,23 @@ next_of(const struct walk *walk, const struct conf_rule *rule)
 	for (size_t i = 0; i < rule->ntargets; i++)
 		found |= rules_of(walk, &rule->targets[i]);
 	return found;
+}
+
+/* Those of the rules that are done; as many as can be told apart. */
+static uint64_t
+count_copies(const struct walk *walk, const struct conf_rule *rule)
+{
+	uint64_t n = 0;
+
+	for (size_t t = 0; t < rule->ntargets; t++) {
+		uint64_t next = rules_of(walk, &rule->targets[t]);
+
+		n++;
+		for (size_t i = 0; i < walk->n; i++)
+			if ((next & bit(i)) != 0)
+				n += walk->ncopies[i];
+	}
+	return n < MANY_COPIES ? n : MANY_COPIES;
 }
 
 /* By which target does one rule hand on to the other? */
@@ -315,6 +337,7 @@ visit(struct walk *walk, size_t i)
 	found = visit_next(walk, i);
 	if (found != -1)
 		return found;
+	walk->ncopies[i] = count_copies(walk, &walk->rules[i]);
 	walk->npath--;
 	walk->on_path &= ~bit(i);
 	walk->done |= bit(i);
@@ -357,18 +380,43 @@ find_long_chain(struct walk *walk)
 	return -1;
 }
 
+/* There is no loop. The first one that is too wide, though none is to which it hands on. */
+static int
+find_wide(struct walk *walk)
+{
+	for (size_t i = 0; i < walk->n; i++) {
+		bool is_first = walk->ncopies[i] > CONF_MAX_COPIES;
+
+		for (size_t next = 0; next < walk->n; next++)
+			if ((walk->next[i] & bit(next)) != 0 &&
+			    walk->ncopies[next] > CONF_MAX_COPIES)
+				is_first = false;
+		if (!is_first)
+			continue;
+		walk->why[0] = '\0';
+		say(walk,
+		    "rule %s: one line becomes %" PRIu64 " lines by its targets and those of "
+		    "the rules that they lead to: at most %d: name fewer targets, or hand on "
+		    "to fewer rules",
+		    walk->rules[i].name, walk->ncopies[i], CONF_MAX_COPIES);
+		return (int)i;
+	}
+	return -1;
+}
+
 int
 conf_rules_find_loop(const struct conf_rule *rules, size_t n, char *why, size_t size)
 {
 	struct walk walk = { .rules = rules, .n = n, .why = why, .size = size };
+	int found;
 
 	for (size_t i = 0; i < n; i++)
 		walk.next[i] = next_of(&walk, &rules[i]);
 	for (size_t i = 0; i < n; i++) {
-		int found = visit(&walk, i);
-
+		found = visit(&walk, i);
 		if (found != -1)
 			return found;
 	}
-	return find_long_chain(&walk);
+	found = find_long_chain(&walk);
+	return found != -1 ? found : find_wide(&walk);
 }

@@ -13,6 +13,9 @@ struct conf;
 #define CONF_MAX_RULES 64
 #define CONF_MAX_TARGETS 16 /* of one rule */
 
+/* So many lines one line may become by the targets of a rule, and of those it hands it on to. */
+#define CONF_MAX_COPIES 512
+
 /* So many rules in a row may hand a line on by a target "subject:...". */
 #define CONF_MAX_HANDOVERS 8
 
@@ -53,7 +56,7 @@ int conf_target_parse(struct conf_target *target, char *why, size_t size);
 
 /*
  * Does a line go round among these rules, by targets "subject:...", or through more of
- * them than it may? -1: no. Or the number of a rule in that chain, which why (of size
+ * them than it may, or does it become more lines than it may? -1: no. Or the number of a rule in that chain, which why (of size
  * bytes) tells of. Texts are not looked at: a regex might let it pass. n is at most
  * CONF_MAX_RULES.
  */

@@ -51,6 +51,7 @@ libamyd_a_SOURCES = \
 	%D%/notify.c %D%/notify.h \
 	%D%/opening.c %D%/opening.h \
 	%D%/output.c %D%/output.h \
+	%D%/own_listeners.c %D%/own_listeners.h \
 	%D%/packet.c %D%/packet.h \
 	%D%/peer_tcp.c %D%/peer_tcp.h \
 	%D%/peers.c %D%/peers.h \

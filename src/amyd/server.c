@@ -10,6 +10,7 @@
 #include "handler_thread.h"
 #include "http_thread.h"
 #include "log.h"
+#include "own_listeners.h"
 #include "poll_thread.h"
 #include "record_pipe.h"
 #include "router.h"
@@ -206,6 +207,7 @@ server_start(const struct conf *conf, struct listeners *listeners, int *code)
 	server->conf = conf;
 	server->end_fd = -1;
 	standstill_init(&server->standstill);
+	own_listeners_set(listeners);
 	*code = server_init(server, listeners);
 	if (*code == 0)
 		return server;
@@ -308,6 +310,7 @@ apply(struct server *server, struct change *change, struct listeners *listeners)
 		handler_thread_adopt(server->handlers[i], change->conf);
 	accept_thread_apply(server->accept_thread, change->conf->max_clients);
 	listeners_apply(&change->next, listeners);
+	own_listeners_set(listeners);
 	server->conf = change->conf;
 	pthread_mutex_unlock(&router->change_lock);
 }

@@ -9,6 +9,7 @@
 
 #include "log.h"
 #include "monotonic.h"
+#include "own_listeners.h"
 #include "peer_tcp.h"
 #include "unacked.h"
 #include "upstream.h"
@@ -126,6 +127,8 @@ explain(int error)
 	case PEER_HAS_ENDED:
 	case EPIPE:
 		return "the other side ended the connection";
+	case ELOOP:
+		return "it leads to a listener of amyd itself, of mode \"publish\"";
 	case ECONNRESET:
 		return "the other side reset the connection";
 	}
@@ -142,6 +145,8 @@ remedy(int error)
 	case ENOMEM:
 	case ENOBUFS:
 		return "it needs more memory";
+	case ELOOP:
+		return "write \"subject:\" and the subject of that listener instead";
 	}
 	return "see that something listens there and reads, and that the way is not "
 	       "barred";
@@ -501,6 +506,16 @@ is_connected_to_itself(int fd)
 	       address_is_equal(&here, &there);
 }
 
+/* Its lines would be published again, and come back to it for ever. */
+static bool
+is_own_listener(const struct upstream *upstream)
+{
+	struct address here = { .length = sizeof here.u };
+
+	return getsockname(upstream->fd, &here.u.any, &here.length) == 0 &&
+	       own_listeners_have(&upstream->addresses[upstream->next - 1], &here);
+}
+
 /* Its first window is noted before anything is sent. */
 static void
 be_up(struct upstream *upstream)
@@ -527,6 +542,8 @@ finish_connecting(struct upstream *upstream)
 		error = errno;
 	if (error == 0 && is_connected_to_itself(upstream->fd))
 		error = ECONNREFUSED;
+	if (error == 0 && is_own_listener(upstream))
+		error = ELOOP;
 	upstream->error = error;
 	if (error == 0)
 		be_up(upstream);
