@@ -23,6 +23,14 @@ static char folder[] = "/tmp/check_reload.XXXXXX";
 static char path[sizeof folder + 16];
 static struct listeners listeners;
 static struct reload reloaded;
+
+static void
+reload_now(void)
+{
+	reload_begin(&reloaded);
+	if (reloaded.loading != NULL)
+		reload_finish(&reloaded);
+}
 static int client; /* of the first listener */
 
 /* What there is before, and what is to be. @: the folder. */
@@ -178,7 +186,7 @@ go_back(void)
 	char answer[1024];
 
 	write_conf(before);
-	reload(&reloaded);
+	reload_now();
 	talk(client, "PUB h.4 d\nPING back\n", "+OK back\n", answer, sizeof answer);
 	must_be_as_before(reloaded.conf);
 }
@@ -198,7 +206,7 @@ fail_each_allocation(void)
 
 		write_conf(after);
 		fault_set(FAULT_ALLOCATION, n, ENOMEM);
-		reload(&reloaded);
+		reload_now();
 		has_failed = fault_clear();
 		if (reloaded.conf == conf) {
 			MUST(has_failed);
@@ -230,7 +238,7 @@ START_TEST(there_and_back_leaves_nothing_behind)
 		const struct conf *conf = reloaded.conf;
 
 		write_conf(after);
-		reload(&reloaded);
+		reload_now();
 		must_be_as_after(conf);
 		go_back();
 	}
@@ -239,7 +247,7 @@ START_TEST(there_and_back_leaves_nothing_behind)
 		const struct conf *conf = reloaded.conf;
 
 		write_conf(after);
-		reload(&reloaded);
+		reload_now();
 		must_be_as_after(conf);
 		go_back();
 	}

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,8 +22,8 @@ enum { MANY = 20 };
 
 static int gate[2]; /* "slow" waits for a byte of it */
 static atomic_uint nasked, nanswered;
-static struct sockaddr_in found[MANY];
-static struct addrinfo list[MANY];
+static _Thread_local struct sockaddr_in found[MANY];
+static _Thread_local struct addrinfo list[MANY];
 
 static int
 find(const char *host)
@@ -197,7 +198,7 @@ START_TEST(why_there_is_no_address_is_said)
 }
 END_TEST
 
-START_TEST(one_thread_answers_any_number_of_questions)
+START_TEST(one_thread_answers_any_number_of_questions_for_one_name)
 {
 	bool is_answered[50] = { false };
 
@@ -216,12 +217,70 @@ START_TEST(one_thread_answers_any_number_of_questions)
 }
 END_TEST
 
-START_TEST(question_is_not_asked_twice_at_a_time)
+START_TEST(slow_name_does_not_delay_another)
 {
 	make_resolver();
 	ask("slow.test:80", 1);
 	WAIT_UNTIL(atomic_load(&nasked) == 1);
 	ask("one.test:80", 2);
+	ck_assert_uint_eq(next_answer(), 2);
+	ck_assert_int_eq(take(2), 1);
+	ck_assert_int_eq(take(1), 0);
+	put_byte(gate[1]);
+	ck_assert_uint_eq(next_answer(), 1);
+	ck_assert_int_eq(take(1), 1);
+	end_resolver();
+}
+END_TEST
+
+START_TEST(at_most_16_names_are_asked_for_at_a_time)
+{
+	char text[32];
+
+	make_resolver();
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(text, sizeof text, "slow.test:%u", 80 + i);
+		ask(text, i);
+	}
+	WAIT_UNTIL(atomic_load(&nasked) == RESOLVE_MAX_THREADS);
+	ck_assert_uint_eq(nthreads, RESOLVE_MAX_THREADS);
+	for (unsigned i = 0; i < 20; i++)
+		put_byte(gate[1]);
+	for (unsigned i = 0; i < 20; i++)
+		ck_assert_int_eq(take(next_answer()), 1);
+	ck_assert_uint_eq(nthreads, RESOLVE_MAX_THREADS);
+	end_resolver();
+}
+END_TEST
+
+START_TEST(question_that_is_being_asked_is_answered_for_all_who_ask_it)
+{
+	bool is_answered[4] = { false };
+
+	make_resolver();
+	for (unsigned i = 1; i < 4; i++)
+		ask("slow.test:80", i);
+	WAIT_UNTIL(atomic_load(&nasked) == 1);
+	put_byte(gate[1]);
+	for (unsigned i = 1; i < 4; i++) {
+		unsigned number = next_answer();
+
+		MUST(number < 4 && !is_answered[number]);
+		is_answered[number] = true;
+		ck_assert_int_eq(take(number), 1);
+		ck_assert_str_eq(text_of(0), "127.0.0.1:80");
+	}
+	ck_assert_uint_eq(atomic_load(&nasked), 1);
+	end_resolver();
+}
+END_TEST
+
+START_TEST(question_is_not_asked_twice_at_a_time)
+{
+	make_resolver();
+	ask("slow.test:80", 1);
+	WAIT_UNTIL(atomic_load(&nasked) == 1);
+	ask("slow.test:80", 2);
 	errno = 0;
 	ck_assert_int_eq(resolver_ask(resolver, "one.test:80", 1, &handler_pipe), -1);
 	ck_assert_int_eq(errno, EBUSY);
@@ -304,12 +363,13 @@ START_TEST(resolver_that_hangs_is_left_behind)
 	make_resolver();
 	ask("slow.test:80", 1);
 	ask("one.test:80", 2);
-	WAIT_UNTIL(atomic_load(&nasked) == 1);
+	ck_assert_uint_eq(next_answer(), 2);
+	WAIT_UNTIL(atomic_load(&nasked) == 2);
 	resolver_destroy(resolver);
 	put_byte(gate[1]);
-	WAIT_UNTIL(atomic_load(&nanswered) == 1);
+	WAIT_UNTIL(atomic_load(&nanswered) == 2);
 	ck_assert(!record_pipe_wait(&handler_pipe, 50));
-	ck_assert_uint_eq(atomic_load(&nasked), 1);
+	ck_assert_uint_eq(atomic_load(&nasked), 2);
 	record_pipe_close(&handler_pipe);
 	close_pair(gate);
 }
@@ -360,7 +420,10 @@ main(void)
 	    answer_is_taken_once,
 	    name_may_have_as_many_addresses_as_there_is_room_for,
 	    why_there_is_no_address_is_said,
-	    one_thread_answers_any_number_of_questions,
+	    one_thread_answers_any_number_of_questions_for_one_name,
+	    slow_name_does_not_delay_another,
+	    at_most_16_names_are_asked_for_at_a_time,
+	    question_that_is_being_asked_is_answered_for_all_who_ask_it,
 	    question_is_not_asked_twice_at_a_time,
 	    answer_that_nobody_took_is_forgotten,
 	    full_pipe_is_told_when_it_has_room,

@@ -13,7 +13,7 @@ cat >"$work/table" <<'END'
 4.25 upstreams
 4.2 targets
 4.1 http_none upstream
-4.0 accept_thread http_thread log_thread poll_thread resolve_thread sink_thread
+4.0 accept_thread http_thread load_thread log_thread poll_thread resolve_thread sink_thread
 3.6 client
 3.5 command
 3.4 bound metrics mode status_json

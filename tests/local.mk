@@ -284,6 +284,7 @@ e2e_tests = \
 	%D%/e2e_settings.sh \
 	%D%/e2e_reports.sh \
 	%D%/e2e_modes.sh \
+	%D%/e2e_names.sh \
 	%D%/e2e_rules.sh \
 	%D%/e2e_faults.sh \
 	%D%/e2e_clock.sh \

@@ -39,6 +39,7 @@ libamyd_a_SOURCES = \
 	%D%/lines.c %D%/lines.h \
 	%D%/listener.c %D%/listener.h \
 	%D%/load.c %D%/load.h \
+	%D%/load_thread.c %D%/load_thread.h \
 	%D%/log.c %D%/log.h \
 	%D%/log_thread.c %D%/log_thread.h \
 	%D%/members.c %D%/members.h \

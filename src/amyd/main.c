@@ -325,8 +325,8 @@ say_what_listens(const struct conf *conf, const struct listeners *listeners)
 }
 
 /*
- * The next signal that came; 0: none did within the time (-1: for ever), or it is over, or the
- * service manager is to be told something.
+ * The next signal that came; 0: none did within the time (-1: for ever), or it is over, or a
+ * file has been read for a reload, or the service manager is to be told something.
  */
 static int
 next_signal(int signal_fd, const struct server *server, struct supervision *supervision,
@@ -365,10 +365,12 @@ wait_for_end_signal(int signal_fd, struct reload *reloaded, struct supervision *
 
 		if (is_end_signal(signal_number))
 			return;
+		if (reload_is_read(reloaded))
+			reload_finish(reloaded);
 		if (signal_number == SIGUSR1)
 			server_reopen(server);
 		if (signal_number == SIGHUP)
-			reload(reloaded);
+			reload_begin(reloaded);
 	}
 }
 
@@ -455,6 +457,7 @@ serve(int signal_fd, const struct options *options, struct conf **conf,
 		notify_ready();
 		supervision_start(&supervision, server_nclients(server));
 		wait_for_end_signal(signal_fd, &reloaded, &supervision);
+		reload_abandon(&reloaded);
 		log_info("going down; clients that are told: %u", server_nclients(server));
 	}
 	*conf = reloaded.conf; /* it may be another one by now */

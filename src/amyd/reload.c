@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <string.h>
 
 #include "bound.h"
@@ -41,14 +42,15 @@ is_refused(const struct reload *reload, const struct conf *conf)
 	return true;
 }
 
-/* NULL: it was refused, which is logged. */
+/* What was read; NULL: it was refused, which is logged. */
 static struct conf *
-read_again(const struct reload *reload)
+take_read(struct reload *reload)
 {
 	char error[CONF_MAX_ERROR];
 	int code;
-	struct conf *conf = conf_read(reload->path, &code, error);
+	struct conf *conf = load_thread_finish(reload->loading, &code, error);
 
+	reload->loading = NULL;
 	if (conf == NULL) {
 		log_error("reload: %s: the configuration stays as it is", error);
 		return NULL;
@@ -83,19 +85,50 @@ change(struct reload *reload, struct conf *conf)
 	return true;
 }
 
-void
-reload(struct reload *reload)
+static void
+end(struct reload *reload, bool is_done)
 {
-	struct conf *conf;
-	bool is_done = false;
-
-	notify_reloading();
-	conf = read_again(reload);
-	if (conf != NULL) {
-		is_done = change(reload, conf);
-		if (!is_done)
-			conf_unref(conf);
-	}
 	server_count_reload(reload->server, is_done);
 	notify_ready();
+}
+
+void
+reload_begin(struct reload *reload)
+{
+	reload->is_wanted_again = reload->loading != NULL;
+	if (reload->loading != NULL)
+		return;
+	notify_reloading();
+	reload->loading = load_thread_start(reload->path, server_end_fd(reload->server));
+	if (reload->loading != NULL)
+		return;
+	log_error("reload: %s: the configuration stays as it is", strerror(errno));
+	end(reload, false);
+}
+
+bool
+reload_is_read(const struct reload *reload)
+{
+	return reload->loading != NULL && load_thread_is_done(reload->loading);
+}
+
+void
+reload_finish(struct reload *reload)
+{
+	struct conf *conf = take_read(reload);
+	bool is_done = conf != NULL && change(reload, conf);
+
+	if (!is_done)
+		conf_unref(conf);
+	end(reload, is_done);
+	if (reload->is_wanted_again)
+		reload_begin(reload);
+}
+
+void
+reload_abandon(struct reload *reload)
+{
+	if (reload->loading != NULL)
+		load_thread_leave_behind(reload->loading);
+	reload->loading = NULL;
 }

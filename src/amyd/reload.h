@@ -8,6 +8,7 @@
 
 #include "conf.h"
 #include "listener.h"
+#include "load_thread.h"
 #include "server.h"
 
 /* What is changed by it. Owner: main. */
@@ -18,13 +19,24 @@ struct reload {
 	struct conf *conf;     /* with a reference */
 	struct listeners *listeners;
 	struct server *server;
+	struct load_thread *loading; /* NULL: none is under way */
+	bool is_wanted_again;        /* it was asked for since that began */
 };
 
 /*
- * Do it, and say what has changed and what needs a restart. Whatever is wrong is logged, and
- * leaves all as it was.
+ * Begin: the file is read by a thread of its own. If that is under way, it is done once more
+ * afterwards. Whatever is wrong is logged, and leaves all as it was.
  */
-void reload(struct reload *reload);
+void reload_begin(struct reload *reload);
+
+/* Is reload_finish() to be called? When it is, server_end_fd() can be read. */
+bool reload_is_read(const struct reload *reload);
+
+/* The file has been read, or it is waited for: change, and say what has, and what needs a restart. */
+void reload_finish(struct reload *reload);
+
+/* Nothing is to come of one that is under way. */
+void reload_abandon(struct reload *reload);
 
 /* How much is logged by that configuration, and by -v. */
 enum log_level reload_log_level(const struct conf *conf, unsigned verbose);

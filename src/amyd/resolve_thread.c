@@ -25,6 +25,7 @@ enum question_state {
 struct question {
 	STAILQ_ENTRY(question) link;
 	enum question_state state;
+	bool is_told; /* ANSWERED: whoever asked knows */
 	unsigned number;
 	struct record_pipe *pipe;
 	struct address addresses[RESOLVE_MAX_ADDRESSES];
@@ -34,16 +35,18 @@ struct question {
 };
 
 struct resolver {
-	pthread_t thread;
 	SLIST_ENTRY(resolver) left_behind;
 
 	/* guarded by lock; a change of any is signalled */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	STAILQ_HEAD(, question) questions;
-	bool is_started;
+	pthread_t threads[RESOLVE_MAX_THREADS];
+	unsigned nthreads; /* that were started */
+	unsigned nbusy;    /* of them, that are asking */
+	const char *asked[RESOLVE_MAX_THREADS]; /* what for, in any order */
+	unsigned nended;
 	bool is_stopping;
-	bool has_ended;
 };
 
 SLIST_HEAD(resolver_list, resolver);
@@ -75,13 +78,34 @@ deadline_after(long ms)
 
 /* ---- The thread; the lock is held wherever nothing else is said ------------------- */
 
+static bool
+is_asked(const struct resolver *resolver, const char *text)
+{
+	for (unsigned i = 0; i < resolver->nbusy; i++)
+		if (strcmp(resolver->asked[i], text) == 0)
+			return true;
+	return false;
+}
+
+/* The oldest one whose text is not being asked already. */
 static struct question *
 find_waiting(struct resolver *resolver)
 {
 	struct question *question;
 
 	STAILQ_FOREACH(question, &resolver->questions, link)
-		if (question->state == QUESTION_WAITING)
+		if (question->state == QUESTION_WAITING && !is_asked(resolver, question->text))
+			return question;
+	return NULL;
+}
+
+static struct question *
+find_untold(struct resolver *resolver)
+{
+	struct question *question;
+
+	STAILQ_FOREACH(question, &resolver->questions, link)
+		if (question->state == QUESTION_ANSWERED && !question->is_told)
 			return question;
 	return NULL;
 }
@@ -100,18 +124,59 @@ tell(struct resolver *resolver, struct record_pipe *pipe, unsigned number)
 	}
 }
 
+/* It is the answer to all that wait with the same text, too. */
+static void
+share_answer(struct resolver *resolver, const struct question *answered)
+{
+	struct question *question;
+
+	STAILQ_FOREACH(question, &resolver->questions, link) {
+		if (question->state != QUESTION_WAITING ||
+		    strcmp(question->text, answered->text) != 0)
+			continue;
+		memcpy(question->addresses, answered->addresses, sizeof question->addresses);
+		question->naddresses = answered->naddresses;
+		question->why = answered->why;
+		question->state = QUESTION_ANSWERED;
+	}
+}
+
+/* Once it is told, a question may be taken, and be gone. */
+static void
+tell_all(struct resolver *resolver)
+{
+	struct question *question;
+
+	while ((question = find_untold(resolver)) != NULL) {
+		question->is_told = true;
+		tell(resolver, question->pipe, question->number);
+	}
+}
+
+static void
+forget_asked(struct resolver *resolver, const char *text)
+{
+	unsigned i = 0;
+
+	while (resolver->asked[i] != text)
+		i++;
+	resolver->asked[i] = resolver->asked[--resolver->nbusy];
+}
+
 /* The lock is not held while it asks: nobody touches a question that is being asked. */
 static void
 answer(struct resolver *resolver, struct question *question)
 {
 	question->state = QUESTION_ASKED;
+	resolver->asked[resolver->nbusy++] = question->text;
 	pthread_mutex_unlock(&resolver->lock);
 	question->naddresses = address_resolve(question->text, question->addresses,
 	                                       RESOLVE_MAX_ADDRESSES, &question->why);
 	pthread_mutex_lock(&resolver->lock);
 	question->state = QUESTION_ANSWERED;
-	/* From here on it may be taken, and be gone. */
-	tell(resolver, question->pipe, question->number);
+	forget_asked(resolver, question->text);
+	share_answer(resolver, question);
+	tell_all(resolver);
 }
 
 static void *
@@ -128,7 +193,7 @@ run(void *argument)
 		else
 			pthread_cond_wait(&resolver->changed, &resolver->lock);
 	}
-	resolver->has_ended = true;
+	resolver->nended++;
 	pthread_cond_broadcast(&resolver->changed);
 	pthread_mutex_unlock(&resolver->lock);
 	return NULL;
@@ -168,15 +233,37 @@ question_create(const char *host_port, unsigned number, struct record_pipe *pipe
 	return question;
 }
 
-static int
-start_thread(struct resolver *resolver)
+/* Is there a thread that will ask it, or ask the same? */
+static bool
+is_in_good_hands(struct resolver *resolver, const char *text)
 {
-	int error = 0;
+	unsigned nidle = resolver->nthreads - resolver->nbusy, nwaiting = 0;
+	struct question *question;
 
-	if (!resolver->is_started)
-		error = pthread_create(&resolver->thread, NULL, run, resolver);
-	resolver->is_started = error == 0;
-	return error;
+	if (resolver->nthreads == RESOLVE_MAX_THREADS || is_asked(resolver, text))
+		return true;
+	STAILQ_FOREACH(question, &resolver->questions, link) {
+		if (question->state != QUESTION_WAITING)
+			continue;
+		if (strcmp(question->text, text) == 0)
+			return true;
+		nwaiting++;
+	}
+	return nidle > nwaiting;
+}
+
+/* One that cannot be started is missed only if there is none at all. */
+static int
+start_thread(struct resolver *resolver, const char *text)
+{
+	int error;
+
+	if (is_in_good_hands(resolver, text))
+		return 0;
+	error = pthread_create(&resolver->threads[resolver->nthreads], NULL, run, resolver);
+	if (error == 0)
+		resolver->nthreads++;
+	return resolver->nthreads > 0 ? 0 : error;
 }
 
 /* Takes the question, if 0 is returned. */
@@ -188,7 +275,7 @@ add(struct resolver *resolver, struct question *question)
 
 	if (older != NULL && older->state != QUESTION_ANSWERED)
 		return EBUSY;
-	error = start_thread(resolver);
+	error = start_thread(resolver, question->text);
 	if (error != 0)
 		return error;
 	if (older != NULL)
@@ -217,7 +304,7 @@ resolver_create(void)
 	return resolver;
 }
 
-/* True: its thread has ended, or there is none. */
+/* True: all its threads have ended. */
 static bool
 ends_in_time(struct resolver *resolver)
 {
@@ -227,14 +314,14 @@ ends_in_time(struct resolver *resolver)
 	pthread_mutex_lock(&resolver->lock);
 	resolver->is_stopping = true;
 	pthread_cond_broadcast(&resolver->changed);
-	while (resolver->is_started && !resolver->has_ended && wait_until(resolver, &deadline))
+	while (resolver->nended < resolver->nthreads && wait_until(resolver, &deadline))
 		continue;
-	has_ended = !resolver->is_started || resolver->has_ended;
+	has_ended = resolver->nended == resolver->nthreads;
 	pthread_mutex_unlock(&resolver->lock);
 	return has_ended;
 }
 
-/* It stops as soon as it has its answer, and tells nobody. */
+/* They stop as soon as they have their answers, and tell nobody. */
 static void
 leave_behind(struct resolver *resolver)
 {
@@ -242,7 +329,8 @@ leave_behind(struct resolver *resolver)
 	pthread_mutex_lock(&all_left_behind_lock);
 	SLIST_INSERT_HEAD(&all_left_behind, resolver, left_behind);
 	pthread_mutex_unlock(&all_left_behind_lock);
-	pthread_detach(resolver->thread);
+	for (unsigned i = 0; i < resolver->nthreads; i++)
+		pthread_detach(resolver->threads[i]);
 }
 
 void
@@ -254,8 +342,8 @@ resolver_destroy(struct resolver *resolver)
 		leave_behind(resolver);
 		return;
 	}
-	if (resolver->is_started)
-		pthread_join(resolver->thread, NULL);
+	for (unsigned i = 0; i < resolver->nthreads; i++)
+		pthread_join(resolver->threads[i], NULL);
 	while (!STAILQ_EMPTY(&resolver->questions))
 		forget(resolver, STAILQ_FIRST(&resolver->questions));
 	pthread_cond_destroy(&resolver->changed);

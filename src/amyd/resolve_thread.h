@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * resolve_thread.h - turns "host:port" into addresses, which may take long, on a thread of
- * its own. Numeric addresses need no thread: see address_resolve_numeric().
+ * resolve_thread.h - turns "host:port" into addresses, which may take long, on threads of its
+ * own: so many questions are asked at a time that a name server that is slow for one name delays
+ * no other one. Numeric addresses need no thread: see address_resolve_numeric().
  */
 #ifndef RESOLVE_THREAD_H
 #define RESOLVE_THREAD_H
@@ -13,19 +14,22 @@
 
 #define RESOLVE_MAX_ADDRESSES 8
 
-/* Any thread. Its thread is started with the first question. Owner: the server. */
+/* A question beyond these waits until another one is answered. */
+#define RESOLVE_MAX_THREADS 16
+
+/* Any thread. Its threads are started when there are questions. Owner: the server. */
 struct resolver;
 
 /* NULL: ENOMEM. */
 struct resolver *resolver_create(void);
 
-/* A thread that hangs in a question is left behind, with what it needs. NULL is fine. */
+/* Threads that hang in a question are left behind, with what they need. NULL is fine. */
 void resolver_destroy(struct resolver *resolver);
 
 /*
  * Ask for "host:port". When there is an answer, RECORD_UPSTREAM with that number is written
  * to the pipe. One question for each number at a time; an answer that was not taken is
- * forgotten. -1, errno: it cannot be asked: EBUSY (it is being asked), ENOMEM, EAGAIN (no
+ * forgotten. Questions for the same text are asked once, for all of them. -1, errno: it cannot be asked: EBUSY (it is being asked), ENOMEM, EAGAIN (no
  * thread).
  */
 int resolver_ask(struct resolver *resolver, const char *host_port, unsigned number,
