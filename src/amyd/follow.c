@@ -162,7 +162,7 @@ append_head(struct stored *stored, struct amy_line_writer *writer)
 }
 
 /* What a stored line costs that is looked at; and one that is made. */
-#define COST_STORED_LOOK 6
+#define COST_STORED_LOOK 16
 #define COST_STORED_LINE 16
 
 /* Some lines, or none if it has used up its share of the turn, or *is_over. */
@@ -287,6 +287,7 @@ follow_read(struct view *view, struct session *session, const struct protocol_fo
 		stored_end(&stored->source);
 		return FOLLOW_NO_MEMORY;
 	}
+	view->cost += (size_t)replay_looks(stored->replay) * COST_STORED_LOOK;
 	return session_put_source(session, &stored->source) ? FOLLOW_DONE : FOLLOW_NO_MEMORY;
 }
 

@@ -190,7 +190,6 @@ cursor_place(const struct replay *replay, struct cursor *cursor)
 static void
 place(struct replay *replay)
 {
-	replay->budget = UINT64_MAX;
 	for (size_t i = 0; i < replay->ncursors; i++)
 		cursor_place(replay, &replay->cursors[i]);
 }
@@ -276,6 +275,7 @@ count(struct replay *replay)
 {
 	size_t n = 0;
 
+	replay->budget = UINT64_MAX;
 	place(replay);
 	while (take(replay, false) != NULL)
 		n++;
@@ -352,8 +352,7 @@ begin_with_last(struct replay *replay, bool at_once)
 	replay->nlast = replay->query.n;
 	place(replay);
 	replay->from = replay->to + 1; /* until the first is found */
-	if (!at_once)
-		replay->budget = MAX_PASSED;
+	replay->budget = at_once ? UINT64_MAX : MAX_PASSED;
 	n = seek_last(replay);
 	if (!replay->is_seeking)
 		begin(replay);
