@@ -185,6 +185,15 @@ like "and it says which are" '/healthz, /metrics and /status\.json' "$work/body"
 get /healthz -X POST --data x
 is "POST is refused" 405 "$code"
 like "and it says what is not" '^Allow: GET, HEAD' "$work/head"
+head -c 200000 /dev/zero >"$work/large"
+get /healthz -X GET --data hello
+is "a body is read and dropped" "200 ok" "$code $(cat "$work/body")"
+get /healthz --data-binary "@$work/large"
+is "one that is large is refused" 413 "$code"
+get /healthz -X GET -H 'Transfer-Encoding: chunked' --data-binary "@$work/large"
+is "so is one whose length is not said before" 413 "$code"
+get /healthz -X GET -H 'Expect: 100-continue' --data hello
+is "and one that is asked for comes" 200 "$code"
 get /healthz -X DELETE
 is "so is DELETE" 405 "$code"
 code=$(curl -s -m 60 -I -o "$work/head" -w '%{http_code} %{size_download}' \
@@ -305,6 +314,19 @@ head -c 20000 /dev/urandom | talk openbsd 127.0.0.1 "$web_port" >"$work/garbage"
 unlike "a head that is too long is not answered with ok" '^ok$' "$work/long"
 get /healthz
 is "after all that all is well" "200 ok" "$code $(cat "$work/body")"
+
+# More connections than there are places, each of which says a byte now and then.
+mkfifo "$work/idle.in"
+"$peer" trickle --connections 70 127.0.0.1 "$web_port" <"$work/idle.in" >"$work/idle.out" 2>&1 &
+idle=$!
+children="$children $idle"
+exec 8>"$work/idle.in"
+check "of more connections than there are places, those that have been idle for longest are ended" \
+    wait_until file_has "$work/log" 'listen web: more than 60 connections: the one that has been idle'
+get /healthz
+is "and who comes is answered" "200 ok" "$code $(cat "$work/body")"
+exec 8>&-
+wait_for_end "$idle"
 stop_daemon
 
 # ---- A thread that is stuck ----------------------------------------------------------

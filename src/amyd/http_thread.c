@@ -37,10 +37,20 @@
 /* How long accepting pauses when a caller cannot be taken. */
 #define PAUSE_MS 100
 
+/* Places that are kept free for who comes: the guest that has been idle for longest leaves. */
+#define FREE_PLACES 4
+
+/* The body of a request is read and dropped; one that is larger is refused. */
+#define MAX_BODY ((uint64_t)64 * 1024)
+#define STATUS_TOO_LARGE 413 /* the library's name for it has changed */
+
 /* A connected client. */
 struct guest {
 	int fd;           /* -1: the place is free */
 	int64_t since_ms; /* it has come, or its last request was answered */
+	bool is_asking;   /* the head of a request has come, which is not answered */
+	bool is_ended;    /* to make room: its connection is shut down */
+	uint64_t nbody;   /* bytes of the body of its request, as far as they are known */
 };
 
 /*
@@ -211,11 +221,13 @@ is_read_only(const char *method)
 
 static void
 write_answer(struct http_thread *thread, struct page *page, struct MHD_Connection *connection,
-             const char *path, const char *method)
+             const char *path, const char *method, uint64_t nbody)
 {
 	page->status = MHD_HTTP_OK;
 	page->type = plain;
-	if (!is_welcome(thread, connection))
+	if (nbody > MAX_BODY)
+		refuse(page, STATUS_TOO_LARGE, "Nothing here takes a body: send none.");
+	else if (!is_welcome(thread, connection))
 		refuse(page, MHD_HTTP_FORBIDDEN,
 		       "This name is not answered to: ask by an address, localhost, or the "
 		       "name of this machine; or set open = true.");
@@ -252,31 +264,72 @@ send_page(struct MHD_Connection *connection, const struct page *page)
 	return result;
 }
 
-/* MHD_NO, out of memory, closes the connection. */
 static enum MHD_Result
-answer(void *context, struct MHD_Connection *connection, const char *path, const char *method,
-       const char *version, const char *body, size_t *nbody, void **of_request)
+write_and_send(struct http_thread *thread, struct MHD_Connection *connection, const char *path,
+               const char *method, uint64_t nbody)
 {
 	struct page page = { 0 };
 
-	(void)version;
-	(void)body;
-	(void)nbody;
-	if (*of_request == NULL && is_read_only(method)) {
-		*of_request = context; /* it is asked again once the request is complete */
-		return MHD_YES;
-	}
 	page.file = open_memstream(&page.bytes, &page.nbytes);
 	if (page.file == NULL)
 		return MHD_NO;
-	write_answer(context, &page, connection, path, method);
+	write_answer(thread, &page, connection, path, method, nbody);
 	if (fclose(page.file) != 0 || page.has_failed) {
 		log_warning("listen %s: a request is not answered: out of memory",
-		            ((struct http_thread *)context)->name);
+		            thread->name);
 		free(page.bytes);
 		return MHD_NO;
 	}
 	return send_page(connection, &page);
+}
+
+static struct guest *
+guest_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+	    mhd->get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info == NULL ? NULL : info->socket_context;
+}
+
+/* What the head of the request says of the length of its body. */
+static uint64_t
+body_length(struct MHD_Connection *connection)
+{
+	const char *length = mhd->lookup_connection_value(connection, MHD_HEADER_KIND,
+	                                                  MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return length == NULL ? 0 : strtoull(length, NULL, 10);
+}
+
+/*
+ * Called with the head of a request, with each part of its body, and at its end, where it is
+ * answered. MHD_NO, out of memory, closes the connection.
+ */
+static enum MHD_Result
+answer(void *context, struct MHD_Connection *connection, const char *path, const char *method,
+       const char *version, const char *body, size_t *nbody, void **of_request)
+{
+	struct guest *guest = *of_request;
+
+	(void)version;
+	(void)body;
+	if (guest == NULL) {
+		guest = *of_request = guest_of(connection);
+		if (guest == NULL)
+			return MHD_NO;
+		guest->is_asking = true;
+		guest->nbody = body_length(connection);
+		if (guest->nbody <= MAX_BODY) {
+			guest->nbody = 0;
+			return MHD_YES;
+		}
+	} else if (*nbody > 0) {
+		guest->nbody += *nbody;
+		*nbody = 0;
+		return MHD_YES;
+	}
+	return write_and_send(context, connection, path, method, guest->nbody);
 }
 
 /* ---- Guests ----------------------------------------------------------------------- */
@@ -297,8 +350,7 @@ welcome(struct http_thread *thread, struct MHD_Connection *connection, void **pl
 
 	while (guest->fd != -1)
 		guest++; /* there are as many places as there may be connections */
-	guest->fd = info->connect_fd;
-	guest->since_ms = monotonic_now_ms();
+	*guest = (struct guest){ .fd = info->connect_fd, .since_ms = monotonic_now_ms() };
 	thread->nguests++;
 	thread->ncame++;
 	*place = guest;
@@ -325,15 +377,50 @@ static void
 tell_completed(void *context, struct MHD_Connection *connection, void **of_request,
                enum MHD_RequestTerminationCode code)
 {
-	const union MHD_ConnectionInfo *info =
-	    mhd->get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	struct guest *guest = info == NULL ? NULL : info->socket_context;
+	struct guest *guest = guest_of(connection);
 
 	(void)context;
 	(void)of_request;
 	(void)code;
-	if (guest != NULL)
-		guest->since_ms = monotonic_now_ms();
+	if (guest == NULL)
+		return;
+	guest->since_ms = monotonic_now_ms();
+	guest->is_asking = false;
+}
+
+/* NULL: none is idle. */
+static struct guest *
+find_idle(struct http_thread *thread)
+{
+	struct guest *oldest = NULL;
+
+	for (struct guest *guest = thread->guests; guest < thread->guests + HTTP_MAX_CLIENTS;
+	     guest++)
+		if (guest->fd != -1 && !guest->is_asking && !guest->is_ended &&
+		    (oldest == NULL || guest->since_ms < oldest->since_ms))
+			oldest = guest;
+	return oldest;
+}
+
+/* Those who wait for nothing do not keep out who does. */
+static void
+make_room(struct http_thread *thread)
+{
+	unsigned nstaying = 0;
+	struct guest *guest;
+
+	for (unsigned i = 0; i < HTTP_MAX_CLIENTS; i++)
+		nstaying += thread->guests[i].fd != -1 && !thread->guests[i].is_ended;
+	for (; nstaying > HTTP_MAX_CLIENTS - FREE_PLACES; nstaying--) {
+		guest = find_idle(thread);
+		if (guest == NULL)
+			return;
+		log_warning("listen %s: more than %d connections: the one that has been idle for "
+		            "longest is ended: see who opens so many",
+		            thread->name, HTTP_MAX_CLIENTS - FREE_PLACES);
+		guest->is_ended = true;
+		shutdown(guest->fd, SHUT_RDWR);
+	}
 }
 
 /* However its bytes trickle. What is shut down becomes an event, and is closed by that. */
@@ -421,6 +508,8 @@ run(void *argument)
 		poll(pfds, 2, wait_ms(thread));
 		mhd->run(thread->daemon);
 		tick(thread);
+		if (thread->nguests > HTTP_MAX_CLIENTS - FREE_PLACES)
+			make_room(thread);
 		pause_ms = must_pause(thread, ncame) ? PAUSE_MS : 0;
 	}
 	return NULL;
