@@ -132,6 +132,8 @@ background()
 start_daemon <<END
 handlers = 2
 listen main { address = "127.0.0.1:0" }
+listen short { address = "127.0.0.1:0"  max_line = "200" }
+listen in   { address = "127.0.0.1:0"  mode = "publish"  subject = "evil.in"  max_line = "40" }
 listen web  { address = "127.0.0.1:0"  mode = "http" }
 history logs { match = "log.>" }
 rule errors { match = "log.>"  regex = "ERROR"  to = { "file:$work/errors" } }
@@ -169,8 +171,33 @@ shoot desk-light
 driver POST "/session/$session/se/log" '{"type":"browser"}' >"$work/console"
 is "the browser has nothing to complain of" '{"value":[]}' "$(cat "$work/console")"
 
-# The same page, while the daemon is gone, and when it is back at the same port.
-sed "s/\"127.0.0.1:0\"  mode/\"127.0.0.1:$web_port\"  mode/" "$work/conf" >"$work/conf.new"
+# A page of somebody else's, which has the browser send lines to the listeners for lines. The names
+# below .localhost are this machine's.
+echo '<!doctype html><title>page</title>' >"$work/page.html"
+driver POST "/session/$session/url" "{\"url\":\"file://$work/page.html\"}" >"$work/url"
+subscribe page openbsd "evil.>" 127.0.0.1 "$main_port"
+label=$(printf '%060d' 0)
+for name in main short in; do
+	for host in 127.0.0.1 "$label.$label.$label.$label.localhost"; do
+		script="return fetch('http://$host:$(port "$name")/' + 'p'.repeat(300), {method: 'POST',"
+		script="$script mode: 'no-cors', body: 'PUB evil.page x\\\\nPUB evil.page y\\\\n'})"
+		run "$script.then(() => 1, () => 0)" >"$work/fetched"
+		is "a page has sent its lines to $name by a name of ${#host} bytes" 0 "$(cat "$work/fetched")"
+	done
+	check "the log says that it speaks HTTP: $name" \
+	    wait_until file_has "$work/log" "client [0-9]+ \\($name, .*: it speaks HTTP, "
+done
+echo "PUB evil.page end" | command_lines >"$work/published"
+wait_until file_has "$work/page.out" end
+is "and nothing of it is published" "+OK
+MSG evil.page end" "$(cat "$work/page.out")"
+leave page
+
+driver POST "/session/$session/url" "{\"url\":\"http://127.0.0.1:$web_port/\"}" >"$work/url"
+wait_until text_is_like state '^running$'
+
+# The status page, while the daemon is gone, and when it is back at the same port.
+sed "/^listen web/s/\"127.0.0.1:0\"  mode/\"127.0.0.1:$web_port\"  mode/" "$work/conf" >"$work/conf.new"
 stop_daemon
 check "the page says since when there was no answer" \
     wait_until text_is_like state '^no answer since [0-9]'
