@@ -4,6 +4,10 @@
  */
 #include "two_handlers.h"
 
+#ifdef __linux__
+#include <linux/filter.h>
+#endif
+
 #include "watch.h"
 
 enum { IDLE_MS = 8000, LINE_MS = 800 };
@@ -531,6 +535,118 @@ START_TEST(without_memory_it_cannot_be_watched)
 }
 END_TEST
 
+/* ---- What is acknowledged ---------------------------------------------------------- */
+
+enum { DEAD_MS = 300 };
+
+static struct amy_poller *poller;
+
+static struct visitor *
+come_by_tcp(void)
+{
+	struct visitor *visitor;
+	int fds[2];
+
+	start(0, 0);
+	poller = amy_poller_create();
+	watches[0].registrar = amy_registrar_create(poller);
+	watches[0].pipe = &pipes[0];
+	watches[0].dead_ms = DEAD_MS;
+	visitor = come(0);
+	make_tcp_pair(fds);
+	MUST(dup2(fds[0], visitor->session->fd) != -1);
+	MUST(dup2(fds[1], visitor->fd) != -1);
+	close(fds[0]);
+	close(fds[1]);
+	visitor->session->client.peer.any.sa_family = AF_INET;
+	return visitor;
+}
+
+static void
+end_tcp(void)
+{
+	amy_registrar_destroy(watches[0].registrar);
+	amy_poller_destroy(poller);
+	end();
+}
+
+/* From now on no packet reaches its socket: none is acknowledged. */
+static void
+vanish(const struct visitor *visitor)
+{
+#ifdef __linux__
+	struct sock_filter nothing = { .code = BPF_RET | BPF_K, .k = 0 };
+	const struct sock_fprog program = { .len = 1, .filter = &nothing };
+
+	MUST(setsockopt(visitor->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) ==
+	     0);
+#else
+	(void)visitor;
+#endif
+}
+
+/* Look at it until it has ended, or need not be looked at any more, or some time is over. */
+static void
+look_at(const struct visitor *visitor, int ms)
+{
+	watch_acks(&watches[0]);
+	for (int i = 0; i < ms / 10; i++) {
+		MUST(amy_registrar_take(watches[0].registrar, watches[0].acks_id) == 0);
+		watch_look_at_acks(&watches[0], &views[0]);
+		if (visitor->session->state == SESSION_DEAD || !watches[0].is_looking)
+			return;
+		poll(NULL, 0, 10);
+	}
+}
+
+static void
+answer(const struct visitor *visitor)
+{
+	session_answer_now(visitor->session, "+OK\n", 4);
+	MUST(visitor->session->has_sent);
+}
+
+START_TEST(client_whose_machine_acknowledges_nothing_is_ended)
+{
+	struct visitor *visitor = come_by_tcp();
+
+	vanish(visitor);
+	answer(visitor);
+	look_at(visitor, 60000);
+	MUST(visitor->session->state == SESSION_DEAD);
+	MUST(counted(STAT_CLIENTS_DEAD) == 1);
+	end_tcp();
+}
+END_TEST
+
+START_TEST(client_that_has_acknowledged_all_is_looked_at_no_more)
+{
+	struct visitor *visitor = come_by_tcp();
+
+	answer(visitor);
+	look_at(visitor, 60000);
+	MUST(visitor->session->state == SESSION_OPEN && !visitor->session->has_sent);
+	MUST(!watches[0].is_looking);
+	vanish(visitor); /* it has nothing to acknowledge */
+	look_at(visitor, 2 * DEAD_MS);
+	MUST(visitor->session->state == SESSION_OPEN);
+	end_tcp();
+}
+END_TEST
+
+START_TEST(client_that_has_closed_its_window_is_not_dead)
+{
+	struct visitor *visitor = come_by_tcp();
+
+	fill(visitor->session->fd);
+	visitor->session->has_sent = true;
+	look_at(visitor, 4 * DEAD_MS);
+	MUST(visitor->session->state == SESSION_OPEN && visitor->session->has_sent);
+	MUST(counted(STAT_CLIENTS_DEAD) == 0);
+	end_tcp();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -557,5 +673,8 @@ main(void)
 	    longer_times_leave_more_time,
 	    times_that_are_none_any_more_end_nobody,
 	    same_times_go_on_as_they_were,
-	    without_memory_it_cannot_be_watched);
+	    without_memory_it_cannot_be_watched,
+	    client_whose_machine_acknowledges_nothing_is_ended,
+	    client_that_has_acknowledged_all_is_looked_at_no_more,
+	    client_that_has_closed_its_window_is_not_dead);
 }

@@ -465,6 +465,8 @@ client_go_on(struct handler *handler, struct session *session)
 		client_watch_output(handler, session);
 	else
 		client_approach_end(handler, session);
+	if (session->has_sent && session_is_tcp(session))
+		watch_acks(&handler->watch);
 	members_settle(&handler->members, session);
 	if (session->nuntold > 0)
 		handler->view.has_dropped = true;

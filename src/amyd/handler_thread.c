@@ -100,6 +100,8 @@ turn_registration(struct handler_thread *thread, const struct record *record)
 	stats_add(thread->handler.view.stats, STAT_EVENTS_POLLED, 1);
 	if (session != NULL)
 		turn_client(thread, session, record->events, false);
+	else if (record->u.id == thread->handler.watch.acks_id)
+		watch_look_at_acks(&thread->handler.watch, &thread->handler.view);
 	else
 		upstreams_ready(&thread->upstreams, record->u.id);
 }
@@ -446,6 +448,10 @@ handler_thread_start(const struct handler_setup *setup)
 		goto destroy_registrar;
 	if (router_view_init(&thread->handler.view, setup->router, setup->number) == -1)
 		goto fini_leases;
+	thread->handler.watch = (struct watch){
+		.registrar = thread->handler.registrar,
+		.pipe = setup->pipe,
+	};
 	members_init(&thread->handler.members, &thread->handler.view.timers);
 	thread->upstreams = (struct upstreams){
 		.targets = setup->targets,

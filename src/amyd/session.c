@@ -4,9 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <linux/tcp.h>
+#endif
 
 #include "lines.h"
 #include "log.h"
@@ -240,7 +245,7 @@ session_publish_load(struct session *session)
 		                      memory_order_relaxed);
 }
 
-static bool
+bool
 session_is_tcp(const struct session *session)
 {
 	return session->client.peer.any.sa_family != AF_UNIX;
@@ -291,7 +296,7 @@ static size_t
 session_has_sent(struct session *session, ssize_t n)
 {
 	if (n > 0) {
-		session->has_taken = session->is_active = true;
+		session->has_taken = session->is_active = session->has_sent = true;
 		session->unread.nsent += (uint32_t)n;
 		return (size_t)n;
 	}
@@ -767,6 +772,28 @@ session_has_unread(const struct session *session)
 	char byte;
 
 	return recv(session->fd, &byte, 1, MSG_PEEK) == 1;
+}
+
+enum session_acks
+session_look_at_acks(const struct session *session, unsigned dead_ms)
+{
+#ifdef __linux__
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+
+	if (!session_is_tcp(session) ||
+	    getsockopt(session->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1 ||
+	    (info.tcpi_unacked == 0 && info.tcpi_notsent_bytes == 0))
+		return SESSION_ACKNOWLEDGED;
+	if (info.tcpi_unacked > 0 && info.tcpi_retransmits > 0 && info.tcpi_snd_wnd > 0 &&
+	    info.tcpi_last_ack_recv >= dead_ms)
+		return SESSION_UNACKNOWLEDGED_LONG;
+	return SESSION_UNACKNOWLEDGED;
+#else
+	(void)session;
+	(void)dead_ms;
+	return SESSION_ACKNOWLEDGED;
+#endif
 }
 
 void

@@ -69,6 +69,7 @@ struct session {
 	bool is_ending;        /* CLOSING or LINGERING, and its time is limited */
 	bool has_taken;        /* something that was sent, since the timer was set */
 	bool has_quit;         /* it said so: its will is not for us to publish */
+	bool has_sent;         /* something that its machine may not have acknowledged */
 	bool is_unheard;       /* going down: of what it sent before, not all was run yet */
 	bool is_busy;          /* it says something often: worth a lease, as lease.h says */
 	bool is_leased;        /* it has one: it is ours, and waited for by us */
@@ -221,6 +222,18 @@ bool session_deliver(struct session *session, const char *line, size_t nbytes,
 
 /* Its lines that were not run, since its end came before, are counted, and forgotten. */
 void session_forget_lines(struct session *session);
+
+/* What is known of what it was sent. */
+enum session_acks {
+	SESSION_ACKNOWLEDGED,
+	SESSION_UNACKNOWLEDGED,
+	SESSION_UNACKNOWLEDGED_LONG, /* nothing of it, and no other packet came, for the time */
+};
+
+/* Ask the kernel. Whoever has closed its window lives, though its probes become rare. */
+enum session_acks session_look_at_acks(const struct session *session, unsigned dead_ms);
+
+bool session_is_tcp(const struct session *session);
 
 /* Going down: how much there is of it to be heard before it is told goodbye. */
 void session_count_unheard(struct session *session);

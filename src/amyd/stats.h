@@ -16,6 +16,7 @@
 	X(CLIENTS_CLOSED, "clients.closed")         /* and that ended */                     \
 	X(CLIENTS_IDLE, "clients.ended.idle")       /* of them, for idle_time */             \
 	X(CLIENTS_LINE_TIME, "clients.ended.line_time") /* of them, for line_time */         \
+	X(CLIENTS_DEAD, "clients.ended.dead") /* of them, whose machines acknowledge nothing */ \
 	X(REFUSED_MAX_CLIENTS, "clients.refused.max_clients") /* callers turned away */      \
 	X(REFUSED_PER_IP, "clients.refused.per_ip")                                          \
 	X(REFUSED_DESCRIPTORS, "clients.refused.descriptors")                                \

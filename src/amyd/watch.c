@@ -11,6 +11,11 @@
 
 #define NEVER INT64_MAX
 
+/* How often those are looked at that were sent something, and how many of them at a time. */
+#define ACKS_PAUSE_US 5000000
+#define ACKS_NEXT_US 20000
+#define MAX_ACKS 256
+
 /* Differences of such times are right as long as they are shorter than 49 days. */
 static uint32_t
 short_time(int64_t ms)
@@ -151,6 +156,84 @@ look_within(struct watch *watch, struct view *view, int64_t ms)
 	if (watch->timer.place != 0 && watch->timer.at_ms <= at_ms)
 		return 0;
 	return timers_set(&view->timers, &watch->timer, at_ms, look_at_all);
+}
+
+static unsigned
+dead_ms(const struct watch *watch)
+{
+	return watch->dead_ms == 0 ? WATCH_DEAD_MS : watch->dead_ms;
+}
+
+/* If it cannot be set, it is tried again when somebody is sent something. */
+static void
+arm_acks(struct watch *watch, int64_t delay_us)
+{
+	int rc = watch->acks_id == 0
+	             ? amy_registrar_register_timer(watch->registrar, delay_us, 0, watch->pipe,
+	                                            &watch->acks_id)
+	             : amy_registrar_rearm_timer(watch->registrar, watch->acks_id, delay_us, 0);
+
+	watch->is_looking = rc == 0;
+}
+
+void
+watch_acks(struct watch *watch)
+{
+	if (!watch->is_looking)
+		arm_acks(watch, ACKS_PAUSE_US);
+}
+
+/* Its NAME is free then, and its will published. */
+static void
+end_dead(const struct watch *watch, struct view *view, struct session *session)
+{
+	char name[SESSION_MAX_NAME], time[UNITS_MAX_TIME];
+
+	log_info("%s is ended: its machine has acknowledged nothing for %s",
+	         session_name(session, name), units_format_time(dead_ms(watch), time));
+	stats_add(view->stats, STAT_CLIENTS_DEAD, 1);
+	session->state = SESSION_DEAD;
+	view_mark_dirty(view, session);
+}
+
+static void
+look_at_acks(struct watch *watch, struct view *view, struct session *session)
+{
+	switch (session_look_at_acks(session, dead_ms(watch))) {
+	case SESSION_ACKNOWLEDGED:
+		session->has_sent = false;
+		break;
+	case SESSION_UNACKNOWLEDGED:
+		watch->is_any_left = true;
+		break;
+	case SESSION_UNACKNOWLEDGED_LONG:
+		end_dead(watch, view, session);
+		break;
+	}
+}
+
+void
+watch_look_at_acks(struct watch *watch, struct view *view)
+{
+	size_t nlooks = 0;
+
+	for (; watch->acks_at < view->nslots && nlooks < MAX_ACKS; watch->acks_at++) {
+		struct session *session = view->sessions[watch->acks_at];
+
+		if (session == NULL || !session->has_sent)
+			continue;
+		look_at_acks(watch, view, session);
+		nlooks++;
+	}
+	if (watch->acks_at < view->nslots) {
+		arm_acks(watch, ACKS_NEXT_US);
+		return;
+	}
+	watch->acks_at = 0;
+	watch->is_looking = false;
+	if (watch->is_any_left)
+		arm_acks(watch, ACKS_PAUSE_US);
+	watch->is_any_left = false;
 }
 
 int
