@@ -318,6 +318,7 @@ document_tests = \
 	%D%/conversations.sh \
 	%D%/layers.sh \
 	%D%/manpages.sh \
+	%D%/musl.sh \
 	%D%/units.sh
 
 dist_check_SCRIPTS += $(document_tests)

@@ -37,7 +37,8 @@ static struct {
 	_Atomic enum log_level level;
 
 	pthread_mutex_t lock;
-	pthread_cond_t not_empty;
+	pthread_cond_t not_empty; /* timed by the monotonic clock */
+	bool has_not_empty;       /* it is there */
 	bool queueing;
 	unsigned first, count;
 	unsigned long dropped;
@@ -48,7 +49,6 @@ static struct {
 	.target = LOG_TO_STDERR,
 	.level = LOG_LEVEL_INFO,
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.not_empty = PTHREAD_COND_INITIALIZER,
 	.tell_at_ms = -1,
 };
 
@@ -346,10 +346,26 @@ log_escape(char *buffer, size_t size, const char *bytes, size_t nbytes)
 	return buffer;
 }
 
+/* the_log.lock is held. No constant has the monotonic clock. */
+static void
+make_condition(void)
+{
+	pthread_condattr_t attributes;
+
+	if (the_log.has_not_empty)
+		return;
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&the_log.not_empty, &attributes);
+	pthread_condattr_destroy(&attributes);
+	the_log.has_not_empty = true;
+}
+
 void
 log_start_queueing(void)
 {
 	pthread_mutex_lock(&the_log.lock);
+	make_condition();
 	the_log.queueing = true;
 	pthread_mutex_unlock(&the_log.lock);
 }
@@ -359,7 +375,8 @@ log_stop_queueing(void)
 {
 	pthread_mutex_lock(&the_log.lock);
 	the_log.queueing = false;
-	pthread_cond_signal(&the_log.not_empty);
+	if (the_log.has_not_empty)
+		pthread_cond_signal(&the_log.not_empty);
 	pthread_mutex_unlock(&the_log.lock);
 }
 
@@ -373,7 +390,7 @@ wait_for_message(void)
 	if (the_log.tell_at_ms == -1)
 		pthread_cond_wait(&the_log.not_empty, &the_log.lock);
 	else
-		pthread_cond_clockwait(&the_log.not_empty, &the_log.lock, CLOCK_MONOTONIC, &at);
+		pthread_cond_timedwait(&the_log.not_empty, &the_log.lock, &at);
 }
 
 bool

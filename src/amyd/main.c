@@ -236,7 +236,9 @@ open_signals(void)
 static void
 return_memory_early(void)
 {
+#ifdef M_MMAP_THRESHOLD /* glibc */
 	mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+#endif
 }
 
 /* Descriptors of those that are answered by HTTP. */
