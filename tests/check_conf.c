@@ -599,6 +599,26 @@ START_TEST(slow_is_drop_or_cut)
 }
 END_TEST
 
+START_TEST(memory_is_a_size_from_32M_upwards)
+{
+	struct conf conf;
+
+	make_folder();
+	load_good("", &conf);
+	ck_assert_uint_eq(conf.memory, 0);
+	conf_fini(&conf);
+	load_good("memory = \"32M\"", &conf);
+	ck_assert_uint_eq(conf.memory, (size_t)32 << 20);
+	conf_fini(&conf);
+	load_good("memory = \"0\"", &conf);
+	ck_assert_uint_eq(conf.memory, 0);
+	conf_fini(&conf);
+	assert_refused("\nmemory = \"31M\"", 2, "memory = \"31M\": it is a size from \"32M\"");
+	assert_refused("memory = \"much\"", 1, "memory = \"much\": it is a size from");
+	remove_folder();
+}
+END_TEST
+
 START_TEST(lease_is_a_time)
 {
 	struct conf conf;
@@ -2398,7 +2418,7 @@ main(void)
 	    history_of_a_listener_is_0_to_a_million,
 	    eof_line_is_dropped_or_published,
 	    slow_is_drop_or_cut,
-	    lease_is_a_time, drain_time_is_a_time, address_may_be_a_socket_that_is_passed,
+	    memory_is_a_size_from_32M_upwards, lease_is_a_time, drain_time_is_a_time, address_may_be_a_socket_that_is_passed,
 	    slow_time_is_a_time,
 	    idle_time_and_line_time_are_times_up_to_30_days,
 	    per_ip_is_0_to_32000,

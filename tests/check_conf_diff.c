@@ -194,6 +194,7 @@ START_TEST(options_outside_of_sections_are_told_in_one)
 	make_folder();
 	assert_both_ways("", "max_clients = 7", "max_clients\n");
 	assert_both_ways("", "lease = 7s", "lease\n");
+	assert_both_ways("", "memory = 64M", "memory\n");
 	assert_both_ways("", "drain_time = 7s", "drain_time\n");
 	assert_both_ways("", "log { level = debug }", "log level\n");
 	assert_both_ways("max_clients = 7\n" LISTEN "}",

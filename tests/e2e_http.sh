@@ -166,7 +166,7 @@ fi
 
 # All that STATS knows is in both, by a rule.
 printf 'STATS\nQUIT\n' | talk openbsd 127.0.0.1 "$main_port" |
-    awk '$1 == "*" && $2 !~ /^(server|history|kept|rule)[.]|^clients[.](connected|named)$|^subscriptions$/ { print $2 }' \
+    awk '$1 == "*" && $2 !~ /^(server|history|kept|rule)[.]|^clients[.](connected|named)$|^subscriptions$|^memory[.](used|limit)$/ { print $2 }' \
 	>"$work/names"
 get /metrics
 missing=$(awk -F. 'NR == FNR { sub(/[{ ].*/, ""); has[$0] = 1; next }

@@ -20,7 +20,7 @@ cat >"$work/table" <<'END'
 3.3 ask follow hits news report status watch
 3.25 publish
 3.2 router
-3.15 deliver
+3.15 deliver squeeze
 3.1 view
 3.0 inbox
 2.5 access lease members
@@ -39,8 +39,8 @@ cat >"$work/table" <<'END'
 0.3 conf
 0.2 conf_check supervision
 0.1 activation conf_rule heartbeat notify
-0.05 log
-0.0 address alike budget conf_text format hash http_host http_limits lines memory mhd
+0.05 log quota
+0.0 address alike budget cgroup conf_text format hash http_host http_limits lines memory mhd
 0.0 monotonic node peer_tcp rate regex standstill status_page subject system_log timestamp
 0.0 units unread usage utf8
 END

@@ -56,6 +56,7 @@ amyd_unit_tests = \
 	%D%/check_lines \
 	%D%/check_lease \
 	%D%/check_unread \
+	%D%/check_cgroup \
 	%D%/check_batch \
 	%D%/check_packet \
 	%D%/check_address \
@@ -264,6 +265,7 @@ e2e_tests = \
 	%D%/e2e_fairness.sh \
 	%D%/e2e_lease.sh \
 	%D%/e2e_addresses.sh \
+	%D%/e2e_memory.sh \
 	%D%/e2e_conf.sh \
 	%D%/e2e_signals.sh \
 	%D%/e2e_left_alone.sh \
@@ -366,6 +368,10 @@ EXTRA_DIST += %D%/model/registration.pml %D%/model/channel.pml
 %C%_check_lease_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_lease_LDADD = $(amyd_unit_ldadd)
 %C%_check_lease_LINK = $(faults_link)
+
+%C%_check_cgroup_CPPFLAGS = $(amyd_unit_cppflags)
+%C%_check_cgroup_LDADD = $(amyd_unit_ldadd)
+%C%_check_cgroup_LINK = $(unit_link)
 
 %C%_check_unread_CPPFLAGS = $(amyd_unit_cppflags)
 %C%_check_unread_LDADD = $(amyd_unit_ldadd)

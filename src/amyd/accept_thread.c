@@ -33,6 +33,7 @@
 enum refusal {
 	REFUSAL_MAX_CLIENTS,
 	REFUSAL_PER_IP,
+	REFUSAL_QUOTA,
 	REFUSAL_MEMORY,
 };
 
@@ -156,6 +157,13 @@ explain_refusal(struct accept_thread *thread, const struct door *door, enum refu
 		    "raise it, or let some of them leave",
 		    name, from, per_ip);
 		snprintf(word, MAX_WORD, "! BYE LIMIT per_ip=%u\n", per_ip);
+		break;
+	case REFUSAL_QUOTA:
+		stats_add(stats, STAT_REFUSED_MEMORY, 1);
+		log_warning("listen %s: %s is turned away: the limit \"memory\" is reached: raise "
+		            "it, or lower queue or the bytes of histories",
+		            name, from);
+		snprintf(word, MAX_WORD, "! BYE LIMIT memory\n");
 		break;
 	case REFUSAL_MEMORY:
 		stats_add(stats, STAT_REFUSED_MEMORY, 1);
@@ -298,6 +306,10 @@ let_in(struct accept_thread *thread, struct door *door, int fd, const struct add
 {
 	const struct conf_listener *conf = door->listener->conf;
 
+	if (quota_is_full(thread->setup.quota)) {
+		refuse(thread, door, REFUSAL_QUOTA, fd, from);
+		return false;
+	}
 	if (!count_client(thread)) {
 		refuse(thread, door, REFUSAL_MAX_CLIENTS, fd, from);
 		return false;

@@ -12,6 +12,7 @@
 #include "listener.h"
 #include "load.h"
 #include "peers.h"
+#include "quota.h"
 #include "record_pipe.h"
 #include "standstill.h"
 #include "stats.h"
@@ -26,6 +27,7 @@ struct accept_setup {
 	struct load *loads;                /* the handlers': nclients is counted up */
 	unsigned nhandlers;
 	unsigned max_clients;
+	const struct quota *quota;
 	atomic_uint *nclients; /* shared with the handlers, who count down */
 	struct peers *peers;   /* likewise: sessions give their places back */
 	struct stats *stats;   /* the thread's own */

@@ -468,6 +468,8 @@ client_go_on(struct handler *handler, struct session *session)
 	if (session->has_sent && session_is_tcp(session))
 		watch_acks(&handler->watch);
 	members_settle(&handler->members, session);
+	if (view_is_to_look(&handler->view))
+		view_look_at_quota(&handler->view);
 	if (session->nuntold > 0)
 		handler->view.has_dropped = true;
 }

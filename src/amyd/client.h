@@ -40,6 +40,7 @@ struct handler {
 	struct leases leases;
 	struct watch watch;
 	struct members members;
+	struct timer quota_timer; /* of the first handler: it measures what is used */
 	struct load *load;
 	enum handler_phase phase;
 	size_t nunheard;     /* clients of which not all is run that they sent before */

@@ -80,6 +80,14 @@ no_memory(struct session *session, const struct command *command)
 	return answered(session, command, "-ERR INTERNAL", "out of memory");
 }
 
+/* What is kept for good is not taken where the limit "memory" is reached. */
+static enum outcome
+no_room(struct view *view, struct session *session, const struct command *command)
+{
+	stats_add(view->stats, STAT_MEMORY_REFUSED, 1);
+	return answered(session, command, "-ERR FULL", "memory is used up: try again later");
+}
+
 /* The only argument of a verb that takes one word. False: there is none, or more. */
 static bool
 only_word(const struct command *command, struct amy_bytes *word)
@@ -175,6 +183,8 @@ publish(struct view *view, struct session *session, const struct command *comman
 		return syntax_error(session, command);
 	if (!may_publish(view, session, command, &subject, !keep))
 		return OUTCOME_ANSWERED;
+	if (keep && quota_is_full(view->quota))
+		return no_room(view, session, command);
 	switch (router_publish(view, session, &subject, &text, keep, &receipt)) {
 	case ROUTER_STALLED:
 		return OUTCOME_PARKED;
@@ -222,16 +232,16 @@ run_will(struct view *view, struct session *session, const struct command *comma
 {
 	struct publication will = { .seq = 0 }, *copy;
 
-	(void)view;
 	if (!word_and_text(command, &will.subject, &will.text))
 		return syntax_error(session, command);
 	if (!may_publish(view, session, command, &will.subject, true))
 		return OUTCOME_ANSWERED;
+	if (quota_is_full(view->quota))
+		return no_room(view, session, command);
 	copy = publication_copy(&will);
 	if (copy == NULL)
 		return no_memory(session, command);
-	publication_unref(session->will);
-	session->will = copy;
+	session_set_will(session, copy);
 	return ok(session, command);
 }
 
@@ -273,6 +283,8 @@ run_sub(struct view *view, struct session *session, const struct command *comman
 		return option_error(session, command, why);
 	if (!may_subscribe(session, command, &follow.pattern))
 		return OUTCOME_ANSWERED;
+	if (quota_is_full(view->quota))
+		return no_room(view, session, command);
 	return followed(
 	    session, command,
 	    follow_subscribe(view, session, &follow, command->tag, command->ntag, false));

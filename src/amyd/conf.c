@@ -21,6 +21,7 @@
 #include "conf_check.h"
 #include "conf_text.h"
 #include "memory.h"
+#include "quota.h"
 #include "rate.h"
 #include "units.h"
 #include "utf8.h"
@@ -184,6 +185,21 @@ static int
 check_queue(cfg_t *cfg, cfg_opt_t *opt)
 {
 	return conf_check_size(cfg, opt, 4096, 512u << 20, "\"4K\" to \"512M\"");
+}
+
+static int
+check_memory(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const char *text = cfg_opt_getnstr(opt, cfg_opt_size(opt) - 1);
+	size_t size;
+
+	if (units_parse_size(text, &size) == 0 && (size == 0 || size >= QUOTA_LEAST))
+		return 0;
+	cfg_error(cfg,
+	          "memory = \"%s\": it is a size from \"32M\" upwards, such as \"256M\", or "
+	          "\"0\": what the control group allows",
+	          text);
+	return -1;
 }
 
 static int
@@ -421,6 +437,7 @@ static cfg_opt_t rule_options[] = {
 static cfg_opt_t options[] = {
 	CFG_INT_CB("handlers", 0, CFGF_NONE, conf_parse_number),
 	CFG_INT_CB("max_clients", 10000, CFGF_NONE, conf_parse_number),
+	CFG_STR("memory", "0", CFGF_NONE),
 	CFG_STR("lease", "2s", CFGF_NONE),
 	CFG_STR("drain_time", "5s", CFGF_NONE),
 	CFG_STR("user", "", CFGF_NONE),
@@ -437,6 +454,7 @@ static const struct {
 } checks[] = {
 	{ "handlers", check_handlers },
 	{ "max_clients", check_max_clients },
+	{ "memory", check_memory },
 	{ "lease", conf_check_time },
 	{ "drain_time", conf_check_time },
 	{ "log|to", check_log_to },
@@ -725,6 +743,7 @@ read_values(struct conf *conf, cfg_t *cfg)
 		                 : cpus > CONF_MAX_HANDLERS ? CONF_MAX_HANDLERS
 		                                            : (unsigned)cpus;
 	conf->max_clients = (unsigned)cfg_getint(cfg, "max_clients");
+	conf->memory = size_value(cfg, "memory");
 	conf->lease_ms = time_value(cfg, "lease");
 	conf->drain_ms = time_value(cfg, "drain_time");
 	conf->user = strdup(cfg_getstr(cfg, "user"));

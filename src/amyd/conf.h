@@ -70,6 +70,7 @@ struct conf {
 	bool is_blank;           /* the file says nothing: all is as by default */
 	unsigned handlers; /* threads; never 0 */
 	unsigned max_clients;
+	size_t memory; /* bytes for all that waits and is stored; 0: as the control group allows */
 	int64_t lease_ms; /* how long a quiet client stays with its handler; 0: it does not */
 	int64_t drain_ms; /* how long the end waits for what is queued */
 	char *user; /* "": stay who we are */

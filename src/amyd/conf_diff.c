@@ -68,6 +68,7 @@ static const struct option rule_options[] = {
 
 static const struct option global_options[] = {
 	VALUE(struct conf, "max_clients", max_clients),
+	VALUE(struct conf, "memory", memory),
 	VALUE(struct conf, "lease", lease_ms),
 	VALUE(struct conf, "drain_time", drain_ms),
 	VALUE(struct conf, "log level", log_level),

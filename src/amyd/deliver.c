@@ -19,8 +19,11 @@ send_batch(struct view *view)
 	struct session *session;
 
 	TAILQ_FOREACH(session, &view->dirty, dirty)
-		if (session->parcel != NULL)
+		if (session->parcel != NULL) {
 			session_flush(session);
+			if (view_is_to_look(view))
+				view_look_at_quota(view);
+		}
 	if (view->batch.nparcels == 0)
 		batch_end(&view->batch);
 }
@@ -34,8 +37,8 @@ start_publication(struct view *view)
 	batch_next(&view->batch);
 }
 
-static size_t
-pattern_of(void *context, struct subscription_ref ref, char text[SUBJECT_MAX_BYTES])
+size_t
+view_pattern_of(void *context, struct subscription_ref ref, char text[SUBJECT_MAX_BYTES])
 {
 	const struct subscription *sub = view_subscription(context, ref);
 
@@ -63,7 +66,7 @@ queue_text(struct view *view, const struct batch_text *text, struct session *ses
 	view->cost += COST_QUEUED;
 	line = batch_last(text, &bytes);
 	mark = (struct output_mark){ line->seq, ref };
-	return session_deliver(session, bytes, line->nbytes, &mark, pattern_of, view);
+	return session_deliver(session, bytes, line->nbytes, &mark, view_pattern_of, view);
 }
 
 /* How it wants to see what it gets. */
@@ -87,6 +90,8 @@ queue_line(struct view *view, const struct publication *publication, struct sess
 		view_count_lost(view, STAT_LINES_DROPPED_GONE, 1);
 	view->cost += 1 + budget_cost_of_bytes(1, publication->text.nbytes);
 	view_mark_dirty(view, session);
+	if (view_is_to_look(view))
+		view_look_at_quota(view);
 }
 
 /* One more line for a subscription: was it the last? */

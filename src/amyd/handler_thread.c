@@ -20,6 +20,7 @@
 #include "handler_thread.h"
 #include "heartbeat.h"
 #include "hits.h"
+#include "log.h"
 #include "monotonic.h"
 #include "news.h"
 #include "upstreams.h"
@@ -311,6 +312,46 @@ end_leases(struct handler_thread *thread)
 	}
 }
 
+/* How often it is measured what is used, where that is limited. */
+#define QUOTA_PAUSE_MS 100
+
+/* Those whose queues are shorter than they may be look, too: there may be room again. */
+static void
+look_at_quota(struct timer *timer, void *context)
+{
+	struct view *view = context;
+	struct quota *quota = view->quota;
+
+	quota_give_back(quota);
+	quota_measure(quota);
+	view_look_at_quota(view);
+	if (atomic_load_explicit(&quota->limit, memory_order_relaxed) == 0)
+		return;
+	for (unsigned i = 0; i < quota->nshares; i++) {
+		if (i == view->handler ||
+		    !atomic_load_explicit(&quota->shares[i].is_short, memory_order_relaxed))
+			continue;
+		atomic_store_explicit(&quota->shares[i].must_look, true, memory_order_relaxed);
+		view->to_wake |= (uint64_t)1 << i;
+	}
+	if (timers_set(&view->timers, timer, view_now_ms(view) + QUOTA_PAUSE_MS,
+	               look_at_quota) == -1)
+		log_error("out of memory: what is used is not measured until the next reload");
+}
+
+/* There may be another limit. The first handler measures, for all. -1: ENOMEM. */
+static int
+watch_quota(struct handler_thread *thread)
+{
+	struct view *view = &thread->handler.view;
+
+	atomic_store_explicit(&view->share->must_look, true, memory_order_relaxed);
+	if (view->handler != 0)
+		return 0;
+	return timers_set(&view->timers, &thread->handler.quota_timer, view_now_ms(view),
+	                  look_at_quota);
+}
+
 static void
 tell_of_drops(struct timer *timer, void *context)
 {
@@ -373,6 +414,8 @@ turn(struct handler_thread *thread)
 		resume_stalled(thread);
 	}
 	router_send_gathered(view);
+	if (view_is_to_look(view))
+		view_look_at_quota(view);
 	settle_dirty(thread);
 	upstreams_end(&thread->upstreams);
 	watch_drops(thread);
@@ -453,6 +496,8 @@ handler_thread_start(const struct handler_setup *setup)
 		.pipe = setup->pipe,
 	};
 	members_init(&thread->handler.members, &thread->handler.view.timers);
+	if (watch_quota(thread) == -1)
+		goto fini_view;
 	thread->upstreams = (struct upstreams){
 		.targets = setup->targets,
 		.number = setup->number,
@@ -463,9 +508,10 @@ handler_thread_start(const struct handler_setup *setup)
 	error = pthread_create(&thread->thread, NULL, run, thread);
 	if (error == 0)
 		return thread;
-	router_view_fini(&thread->handler.view);
 	errno = error;
 
+fini_view:
+	router_view_fini(&thread->handler.view);
 fini_leases:
 	leases_fini(&thread->handler.leases);
 destroy_registrar:
@@ -482,7 +528,7 @@ free_thread:
 int
 handler_thread_prepare(struct handler_thread *thread)
 {
-	return timers_reserve(&thread->handler.view.timers, 2);
+	return timers_reserve(&thread->handler.view.timers, 3);
 }
 
 /* The listener of that name in the next configuration. NULL: the client keeps the one it has. */
@@ -520,6 +566,7 @@ handler_thread_adopt(struct handler_thread *thread, const struct conf *conf)
 	router_forget_routes(view);
 	adopt_clients(thread, conf);
 	leases_set_time(&thread->handler.leases, conf->lease_ms);
+	watch_quota(thread); /* there is room for its timer */
 	upstreams_begin(&thread->upstreams, view_now_ms(view), conf->drain_ms);
 }
 

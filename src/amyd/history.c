@@ -35,6 +35,7 @@ struct history {
 	struct stored_subjects subjects;
 	struct ring kept; /* with holes: values that were replaced or forgotten */
 	size_t nkept;
+	_Atomic uint64_t *nbytes; /* of all of it, for others to see; NULL: nobody wants to */
 };
 
 /* Owner: whoever prepared it. */
@@ -44,6 +45,19 @@ struct history_change {
 	struct section **sections; /* as those of the history are to be */
 	size_t nsections, nall;
 };
+
+/* With the lock: the rings have changed. */
+static void
+history_count(const struct history *history)
+{
+	uint64_t sum = history->kept.nbytes;
+
+	if (history->nbytes == NULL)
+		return;
+	for (size_t i = 0; i < history->nall; i++)
+		sum += history->sections[i]->ring.nbytes;
+	atomic_store_explicit(history->nbytes, sum, memory_order_relaxed);
+}
 
 /* ---- Sections --------------------------------------------------------------------- */
 
@@ -347,6 +361,7 @@ history_apply(struct history_change *change)
 			section_set_conf(history, history->sections[i], &change->conf[i]);
 		else
 			section_end(history, history->sections[i]);
+	history_count(history);
 	history_unlock(history);
 	free(old);
 	free(change);
@@ -421,6 +436,7 @@ history_append(struct history *history, int section, struct publication *publica
 		section_store(history, history->sections[section], publication, subject);
 	if (keep)
 		kept_store(history, publication, subject);
+	history_count(history);
 unref:
 	stored_subjects_unref(&history->subjects, subject);
 	return rc;
@@ -524,4 +540,47 @@ history_is_kept(struct history *history, const char *subject, size_t nbytes)
 	is_kept = find_kept(history, subject, nbytes) != NULL;
 	history_unlock(history);
 	return is_kept;
+}
+
+/* ---- Memory --------------------------------------------------------------------------- */
+
+void
+history_count_at(struct history *history, _Atomic uint64_t *nbytes)
+{
+	history->nbytes = nbytes;
+}
+
+/* NULL: none has a line. */
+static struct section *
+largest_section(const struct history *history)
+{
+	struct section *largest = NULL;
+
+	for (size_t i = 0; i < history->nall; i++) {
+		struct section *section = history->sections[i];
+
+		if (section->ring.n > 0 &&
+		    (largest == NULL || section->ring.nbytes > largest->ring.nbytes))
+			largest = section;
+	}
+	return largest;
+}
+
+size_t
+history_forget_oldest(struct history *history, size_t nbytes)
+{
+	struct section *section;
+	size_t nlines = 0, n = 0;
+
+	history_lock(history);
+	while (n < nbytes && (section = largest_section(history)) != NULL) {
+		size_t before = section->ring.nbytes;
+
+		section_forget_oldest(history, section);
+		n += before - section->ring.nbytes;
+		nlines++;
+	}
+	history_count(history);
+	history_unlock(history);
+	return nlines;
 }

@@ -96,6 +96,15 @@ const struct ring *history_section_ring(const struct history *history, size_t se
 /* The lock, after whoever waits for it already: for those that have just given it back. */
 void history_lock_in_turn(struct history *history);
 
+/*
+ * There is too little memory: forget the oldest lines of the sections that have most, so many
+ * bytes or all. Returns how many lines. It takes the lock.
+ */
+size_t history_forget_oldest(struct history *history, size_t nbytes);
+
+/* Where the bytes of all that is stored are to be counted. Before it is used. */
+void history_count_at(struct history *history, _Atomic uint64_t *nbytes);
+
 /* What there is, for STATS. They take the lock. */
 struct history_usage {
 	const char *name; /* of the section */

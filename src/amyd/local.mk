@@ -15,6 +15,7 @@ libamyd_a_SOURCES = \
 	%D%/budget.h \
 	%D%/busiest.c %D%/busiest.h \
 	%D%/client.c %D%/client.h \
+	%D%/cgroup.c %D%/cgroup.h \
 	%D%/clients.c %D%/clients.h \
 	%D%/command.c \
 	%D%/conf.c %D%/conf.h \
@@ -60,6 +61,7 @@ libamyd_a_SOURCES = \
 	%D%/protocol.c %D%/protocol.h \
 	%D%/publication.c %D%/publication.h \
 	%D%/publish.c \
+	%D%/quota.c %D%/quota.h \
 	%D%/rate.c %D%/rate.h \
 	%D%/record_pipe.c %D%/record_pipe.h \
 	%D%/regex.c %D%/regex.h \
@@ -76,6 +78,7 @@ libamyd_a_SOURCES = \
 	%D%/session.c %D%/session.h \
 	%D%/sink.c %D%/sink.h \
 	%D%/sink_thread.c %D%/sink_thread.h \
+	%D%/squeeze.c \
 	%D%/standstill.c %D%/standstill.h \
 	%D%/stats.c %D%/stats.h \
 	%D%/status.c %D%/status.h \

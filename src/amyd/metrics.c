@@ -34,6 +34,8 @@ static const char *const helps[STAT_COUNT] = {
 	[STAT_LINES_DELIVERED] = "Copies of lines that were sent to clients, whole.",
 	[STAT_LINES_QUEUED] = "Copies of lines that wait for clients.",
 	[STAT_LINES_DROPPED_SLOW] = "Copies of lines that were dropped, by cause.",
+	[STAT_MEMORY_FORGOTTEN] = "Stored lines that were forgotten because memory was short.",
+	[STAT_MEMORY_REFUSED] = "Lines of clients that were refused because memory was short.",
 	[STAT_LINES_REPLAYED] = "Stored lines that were sent to clients.",
 	[STAT_REQUESTS] = "Requests that were asked.",
 	[STAT_REQUESTS_ANSWERED] = "Requests that were answered.",
@@ -204,6 +206,10 @@ write_general(FILE *file, const struct status *status)
 	gauge(file, "amyd_clients_named", "Clients that have a name.", status->nnames);
 	gauge(file, "amyd_subscriptions", "Subscriptions of all clients.",
 	      status->nsubscriptions);
+	gauge(file, "amyd_memory_bytes", "Memory that counts for the option memory.",
+	      status->memory_used);
+	gauge(file, "amyd_memory_limit_bytes", "What that may be; 0: there is no limit.",
+	      status->memory_limit);
 }
 
 /* A family of a grid: of each of its rows one number. */

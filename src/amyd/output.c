@@ -281,6 +281,21 @@ output_drop_oldest(struct output *output, size_t nbytes, output_pattern_fn *patt
 }
 
 int
+output_squeeze(struct output *output, size_t max_bytes, output_pattern_fn *pattern_of,
+               void *context, size_t *ndropped)
+{
+	struct output_stream *stream = output->stream;
+
+	*ndropped = 0;
+	if (stream == NULL || stream->delivery_bytes <= max_bytes || !stream_can_drop(stream))
+		return 0;
+	if (stream_squeeze(stream, max_bytes, pattern_of, context, ndropped) == -1)
+		return -1;
+	output_trim(output);
+	return 0;
+}
+
+int
 output_drop_all(struct output *output, size_t *ndropped)
 {
 	struct output_stream *stream = output->stream;
@@ -379,4 +394,24 @@ uint32_t
 output_count_deliveries(const struct output *output)
 {
 	return output->stream == NULL ? 0 : output->stream->ndeliveries;
+}
+
+size_t
+output_delivery_bytes(const struct output *output)
+{
+	return output->stream == NULL ? 0 : output->stream->delivery_bytes;
+}
+
+size_t
+output_memory(struct output *output)
+{
+	struct output_stream *stream = output->stream;
+	size_t pending = output_pending(output);
+
+	if (stream == NULL)
+		return 0;
+	if (stream->most_pending < pending)
+		stream->most_pending = pending;
+	return sizeof *stream + 2 * stream->most_pending +
+	       stream->capacity * sizeof(struct output_entry);
 }

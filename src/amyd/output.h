@@ -110,6 +110,13 @@ int output_drop_oldest(struct output *output, size_t nbytes, output_pattern_fn *
                        void *context, size_t *ndropped);
 
 /*
+ * The same, but until no more than max_bytes of deliveries are left, each with its overhead; and
+ * memory that is not needed any more is given back.
+ */
+int output_squeeze(struct output *output, size_t max_bytes, output_pattern_fn *pattern_of,
+                   void *context, size_t *ndropped);
+
+/*
  * Drop all deliveries, but not one of which a part has gone, and a source, but not the
  * rest of a line of it. Nothing is said in their place. *ndropped is how many deliveries
  * went. 0; -1, ENOMEM: all is as it was.
@@ -132,7 +139,11 @@ bool output_is_empty(const struct output *output);
 size_t output_pending(const struct output *output);
 size_t output_pending_answers(const struct output *output);
 
-/* Deliveries that wait. */
+/* Deliveries that wait; their bytes, each with its overhead. */
 uint32_t output_count_deliveries(const struct output *output);
+size_t output_delivery_bytes(const struct output *output);
+
+/* The memory that all that waits may take: buffers are up to twice as large as what was in them. */
+size_t output_memory(struct output *output);
 
 #endif

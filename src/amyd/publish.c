@@ -175,6 +175,7 @@ store_and_send(struct view *view, struct post *post, struct route **route, int s
 	             ? -1
 	             : history_append(history, section, post->copy, post->keep);
 	if (result == 0) {
+		view->share->ngrown += publication_size(post->copy);
 		route_unref(*route);
 		*route = route_ref(cached->route);
 		post->line.seq = post->copy->seq;

@@ -379,6 +379,7 @@ rows_of_tables(struct report *report, struct amy_line_writer *writer)
 	struct router *router = report->view->router;
 	int64_t age_ms = view_now_ms(report->view) - router->since_ms;
 
+	quota_measure(&router->quota);
 	stat_row(report, writer, (uint64_t)(age_ms / 1000), "server.seconds");
 	stat_row(report, writer, router->nhandlers, "server.handlers");
 	stat_row(report, writer, atomic_load(&router->nreloads), "server.reloads");
@@ -387,6 +388,8 @@ rows_of_tables(struct report *report, struct amy_line_writer *writer)
 	stat_row(report, writer, clients_count(router->clients), "clients.connected");
 	stat_row(report, writer, clients_count_names(router->clients), "clients.named");
 	stat_row(report, writer, subscriptions_count(router->subscriptions), "subscriptions");
+	stat_row(report, writer, quota_used(&router->quota), "memory.used");
+	stat_row(report, writer, atomic_load(&router->quota.limit), "memory.limit");
 }
 
 static void

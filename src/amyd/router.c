@@ -62,13 +62,16 @@ make_parts(struct router *router, const struct conf *conf)
 	router->stats = calloc(router->nhandlers + 1, sizeof *router->stats);
 	if (router->inboxes == NULL || router->stats == NULL ||
 	    router_policy_init(&router->policy, conf) == -1 ||
-	    hash_key_init(&router->key) == -1 || make_counts(router) == -1)
+	    hash_key_init(&router->key) == -1 || make_counts(router) == -1 ||
+	    quota_init(&router->quota, router->nhandlers) == -1)
 		return -1;
 	router->subscriptions = subscriptions_create();
 	router->clients = clients_create();
 	router->peers = peers_create();
 	router->requests = requests_create();
 	router->history = history_create(conf->histories, conf->nhistories);
+	if (router->history != NULL)
+		history_count_at(router->history, &router->quota.stored);
 	return router->subscriptions == NULL || router->clients == NULL ||
 	               router->peers == NULL || router->requests == NULL ||
 	               router->history == NULL
@@ -90,6 +93,7 @@ free_parts(struct router *router)
 	free(router->loads);
 	free(router->stats);
 	free(router->inboxes);
+	quota_fini(&router->quota);
 	pthread_mutex_destroy(&router->change_lock);
 	free(router);
 }
@@ -152,6 +156,9 @@ router_view_init(struct view *view, struct router *router, unsigned handler)
 	          &router->stats[handler]);
 	view->router = router;
 	view->tallies = router->tallies;
+	view->history = router->history;
+	view->quota = &router->quota;
+	view->share = &router->quota.shares[handler];
 	view->cache = calloc(ROUTER_CACHED_ROUTES, sizeof *view->cache);
 	if (view->cache == NULL)
 		goto fini_view;

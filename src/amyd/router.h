@@ -23,6 +23,7 @@
 #include "inbox.h"
 #include "load.h"
 #include "peers.h"
+#include "quota.h"
 #include "requests.h"
 #include "rules.h"
 #include "session.h"
@@ -58,6 +59,7 @@ struct router {
 	struct peers *peers;
 	struct requests *requests;
 	struct history *history;
+	struct quota quota;
 	struct stats *stats;   /* of each handler, then of the accept thread */
 	struct inbox *inboxes; /* of each handler */
 	int64_t since_ms;

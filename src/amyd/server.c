@@ -139,6 +139,7 @@ start_threads(struct server *server, struct listeners *listeners)
 		.loads = server->router->loads,
 		.nhandlers = server->conf->handlers,
 		.max_clients = server->conf->max_clients,
+		.quota = &server->router->quota,
 		.nclients = &server->nclients,
 		.peers = server->router->peers,
 		.stats = &server->router->stats[server->conf->handlers],
@@ -173,6 +174,12 @@ start_targets(struct server *server)
 	return 0;
 }
 
+static void
+set_quota(struct router *router, const struct conf *conf)
+{
+	atomic_store(&router->quota.limit, quota_limit_of(conf->memory));
+}
+
 static int
 server_init(struct server *server, struct listeners *listeners)
 {
@@ -185,6 +192,8 @@ server_init(struct server *server, struct listeners *listeners)
 		server->poller = amy_poller_create();
 	if (server->poller != NULL)
 		server->router = router_create(server->conf, server->pipe_pointers);
+	if (server->router != NULL)
+		set_quota(server->router, server->conf);
 	if (server->router != NULL && start_targets(server) == 0 &&
 	    start_threads(server, listeners) == 0) {
 		server->web = web_start(listeners, server->router);
@@ -306,6 +315,7 @@ apply(struct server *server, struct change *change, struct listeners *listeners)
 	targets_apply(change->targets);
 	router_exchange_policy(router, &change->policy);
 	history_apply(change->history);
+	set_quota(router, change->conf);
 	for (unsigned i = 0; i < server->nhandlers; i++)
 		handler_thread_adopt(server->handlers[i], change->conf);
 	accept_thread_apply(server->accept_thread, change->conf->max_clients);

@@ -122,6 +122,22 @@ session_drop_parcel(struct session *session)
 	session->parcel = NULL;
 }
 
+/* What waits for it takes memory, which counts. */
+static void
+session_charge(struct session *session)
+{
+	size_t n = output_memory(&session->output);
+	struct quota_share *share = session->quota;
+
+	if (n == session->charged || share == NULL)
+		return;
+	if (n > session->charged)
+		quota_grow(share, &share->nqueued, n - session->charged);
+	else
+		quota_shrink(&share->nqueued, session->charged - n);
+	session->charged = n;
+}
+
 /* What is queued for it is counted, and does not go. */
 static void
 session_drop_output(struct session *session)
@@ -129,6 +145,7 @@ session_drop_output(struct session *session)
 	session_drop_parcel(session);
 	session_count_gone(session, output_count_deliveries(&session->output));
 	output_fini(&session->output);
+	session_charge(session);
 }
 
 void
@@ -141,10 +158,34 @@ session_destroy(struct session *session)
 	atomic_fetch_sub_explicit(session->nclients, 1, memory_order_relaxed);
 	peers_leave(session->peer);
 	session_drop_output(session);
-	publication_unref(session->will);
+	session_set_will(session, NULL);
 	free(session->farewell);
 	conf_unref(session->listener->conf);
 	free(session);
+}
+
+void
+session_set_will(struct session *session, struct publication *will)
+{
+	struct quota_share *share = session->quota;
+
+	if (share != NULL && will != NULL)
+		quota_grow(share, &share->nheld, publication_size(will));
+	if (share != NULL && session->will != NULL)
+		quota_shrink(&share->nheld, publication_size(session->will));
+	publication_unref(session->will);
+	session->will = will;
+}
+
+/* Where memory is short a queue is shorter than its listener says. */
+static void
+session_set_limit(struct session *session)
+{
+	size_t limit = session->listener->queue;
+
+	if (session->quota != NULL && session->quota->most_queued < limit)
+		limit = session->quota->most_queued;
+	output_set_limit(&session->output, limit);
 }
 
 bool
@@ -158,9 +199,9 @@ session_adopt(struct session *session, struct clients *clients,
 	if (session->slow_cut == old->slow_cut)
 		session->slow_cut = listener->slow_cut;
 	amy_line_reader_set_max_line(&session->reader, listener->max_line);
-	output_set_limit(&session->output, listener->queue);
 	clients_set_listener(clients, &session->client, listener);
 	session->listener = listener;
+	session_set_limit(session);
 	conf_ref(listener->conf);
 	conf_unref(old->conf);
 	return true;
@@ -239,6 +280,7 @@ session_publish_load(struct session *session)
 {
 	unsigned pending = (unsigned)output_pending(&session->output);
 
+	session_charge(session);
 	atomic_store_explicit(&session->client.queued, pending, memory_order_relaxed);
 	if (session->nmemberships > 0)
 		atomic_store_explicit(&session->client.load, pending + session->unread.nbytes,
@@ -609,6 +651,33 @@ session_cut(struct session *session, const char *why)
 	session_bye(session, "SLOW", why);
 }
 
+/* Is its queue shorter than its listener says? */
+static bool
+session_is_short(const struct session *session)
+{
+	return session->quota != NULL && session->quota->most_queued < session->listener->queue;
+}
+
+void
+session_squeeze(struct session *session, size_t max_bytes, output_pattern_fn *pattern_of,
+                void *context)
+{
+	size_t n;
+
+	session_set_limit(session);
+	if (!session_is_following(session) ||
+	    output_delivery_bytes(&session->output) <= max_bytes)
+		return;
+	if (session->slow_cut) {
+		session_cut(session, "memory is short");
+	} else if (output_squeeze(&session->output, max_bytes,
+	                          session->is_raw ? NULL : pattern_of, context, &n) == 0) {
+		session->was_squeezed = session->was_squeezed || n > 0;
+		session_count_lost(session, STAT_LINES_DROPPED_MEMORY, n);
+	}
+	session_publish_load(session);
+}
+
 /* There is no room for a line: make some, or cut it off. */
 static void
 session_make_room(struct session *session, size_t nbytes, output_pattern_fn *pattern_of,
@@ -624,7 +693,10 @@ session_make_room(struct session *session, size_t nbytes, output_pattern_fn *pat
 	                       context, &n) == -1)
 		session_fail(session, strerror(errno));
 	else
-		session_count_lost(session, STAT_LINES_DROPPED_SLOW, n);
+		session_count_lost(session,
+		                   session_is_short(session) ? STAT_LINES_DROPPED_MEMORY
+		                                             : STAT_LINES_DROPPED_SLOW,
+		                   n);
 }
 
 /* Why a line did not get into the queue. */
@@ -847,10 +919,21 @@ session_drop_input(struct session *session, char *buffer, size_t size)
 		session_count_not_run(session, lines_count(buffer, (size_t)n));
 }
 
+/* More bytes of answers, and it is not read from. */
+static size_t
+session_most_answers(const struct session *session)
+{
+	size_t most = session->listener->queue / 2;
+
+	return session->quota != NULL && session->quota->most_answers < most
+	           ? session->quota->most_answers
+	           : most;
+}
+
 size_t
 session_answer_room(const struct session *session)
 {
-	size_t max = session->listener->queue / 2;
+	size_t max = session_most_answers(session);
 	size_t pending = output_pending_answers(&session->output);
 
 	return pending < max ? max - pending : 0;
@@ -861,7 +944,7 @@ session_wants_input(const struct session *session)
 {
 	return session->state == SESSION_OPEN && !session->is_stalled && !session->is_waiting &&
 	       !output_has_source(&session->output) &&
-	       output_pending_answers(&session->output) <= session->listener->queue / 2;
+	       output_pending_answers(&session->output) <= session_most_answers(session);
 }
 
 bool

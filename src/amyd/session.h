@@ -23,6 +23,7 @@
 #include "output.h"
 #include "peers.h"
 #include "publication.h"
+#include "quota.h"
 #include "rate.h"
 #include "requests.h"
 #include "stats.h"
@@ -53,6 +54,7 @@ struct session {
 	const struct conf_listener *listener; /* with a reference; changed by session_adopt() */
 	struct stats *stats; /* its handler's, from when that has it */
 	struct tally *tally; /* its handler's for its listener, likewise */
+	struct quota_share *quota; /* its handler's; NULL: nobody counts what it takes */
 
 	/* owner only: first what every event and every line looks at */
 	enum session_state state;
@@ -90,6 +92,8 @@ struct session {
 	int64_t used_ms; /* when it had an event last, about; 0: never */
 	TAILQ_ENTRY(session) leased;
 
+	size_t charged;     /* of the share, for what waits for it */
+	bool was_squeezed;  /* lines for it were dropped because memory was short: it is logged */
 	uint64_t nuntold; /* lines dropped, of which _amyd.dropped has not told yet */
 	struct timer timer; /* it is to take something, or to come to its end, until then */
 
@@ -249,6 +253,17 @@ bool session_has_said_all(const struct session *session);
  * still sending then is read before: or else its kernel would throw the word away.
  */
 void session_bye(struct session *session, const char *reason, const char *text);
+
+/*
+ * There is too little memory: drop the oldest lines for it until no more than max_bytes of them
+ * are left, or cut it off, as it wants it. They are counted, and it is told. Its queue is no
+ * longer than that from now on; SIZE_MAX: as long as its listener says.
+ */
+void session_squeeze(struct session *session, size_t max_bytes, output_pattern_fn *pattern_of,
+                     void *context);
+
+/* What is published if it vanishes, instead of what was until now; the reference is its. */
+void session_set_will(struct session *session, struct publication *will);
 
 /* It is too slow: drop what can be dropped, and say "! BYE SLOW". */
 void session_cut(struct session *session, const char *why);

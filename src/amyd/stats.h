@@ -40,6 +40,8 @@
 	X(LINES_DROPPED_GONE, "lines.dropped.gone") /* of clients that went before */        \
 	X(LINES_DROPPED_ENDED, "lines.dropped.ended") /* of subscriptions that ended before */ \
 	X(LINES_DROPPED_MEMORY, "lines.dropped.memory") /* there was none */                 \
+	X(MEMORY_FORGOTTEN, "memory.forgotten")     /* stored lines, to have room */         \
+	X(MEMORY_REFUSED, "memory.refused")         /* -ERR FULL: there was no room */       \
 	X(LINES_REPLAYED, "lines.replayed")         /* from history */                       \
 	X(REQUESTS, "requests.asked")                                                    \
 	X(REQUESTS_ANSWERED, "requests.answered")                                        \

@@ -280,6 +280,9 @@ status_collect(struct router *router, struct status *status)
 	status->is_draining = atomic_load_explicit(&router->is_draining, memory_order_relaxed);
 	status->is_stuck = heartbeats_find_stuck(now_ms, status->stuck);
 	status->nsubscriptions = subscriptions_count(router->subscriptions);
+	quota_measure(&router->quota);
+	status->memory_used = quota_used(&router->quota);
+	status->memory_limit = get(&router->quota.limit);
 	collect_counters(status, router);
 	collect_handlers(status, router);
 	pthread_mutex_lock(&router->change_lock);

@@ -60,6 +60,7 @@ struct status {
 	uint64_t counters[STAT_COUNT];
 	uint64_t nclients, nnames, nsubscriptions;
 	unsigned max_clients;
+	uint64_t memory_used, memory_limit; /* bytes; limit 0: none */
 
 	struct status_handler *handlers;
 	struct status_listener *listeners;

@@ -119,6 +119,8 @@ put_general(struct json *json, const struct status *status)
 	number(json, "max_clients", status->max_clients);
 	number(json, "clients_named", status->nnames);
 	number(json, "subscriptions", status->nsubscriptions);
+	number(json, "memory", status->memory_used);
+	number(json, "memory_limit", status->memory_limit);
 }
 
 /* By the names of STATS. */

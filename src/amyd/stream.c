@@ -524,6 +524,42 @@ stream_drop_oldest(struct output_stream *stream, size_t max_bytes,
 	return stream_rebuild(&rebuild, ndropped);
 }
 
+/* A ring begins at its first place after a rebuild. */
+static void
+entries_shrink(struct output_stream *stream)
+{
+	uint32_t capacity = MIN_CAPACITY;
+	struct output_entry *entries;
+
+	while (capacity < stream->n)
+		capacity *= 2;
+	if (stream->n == 0 || capacity >= stream->capacity)
+		return;
+	entries = realloc(stream->entries, capacity * sizeof *entries);
+	if (entries == NULL)
+		return;
+	stream->entries = entries;
+	stream->capacity = capacity;
+}
+
+int
+stream_squeeze(struct output_stream *stream, size_t max_bytes, output_pattern_fn *pattern_of,
+               void *context, size_t *ndropped)
+{
+	struct rebuild rebuild = {
+		.stream = stream,
+		.max_bytes = max_bytes,
+		.pattern_of = pattern_of,
+		.context = context,
+	};
+
+	if (stream_rebuild(&rebuild, ndropped) == -1)
+		return -1;
+	entries_shrink(stream);
+	stream->most_pending = 0;
+	return 0;
+}
+
 int
 stream_drop_all(struct output_stream *stream, size_t *ndropped)
 {

@@ -56,6 +56,7 @@ struct output_stream {
 	struct output_entry *entries;
 	uint32_t first, n, capacity;
 
+	size_t most_pending; /* bytes that have waited at one time since the buffer was made */
 	uint32_t ndeliveries; /* that wait */
 	size_t delivery_bytes;
 	size_t gap_bytes;
@@ -121,6 +122,10 @@ bool stream_can_drop(const struct output_stream *stream);
  */
 int stream_drop_oldest(struct output_stream *stream, size_t max_bytes,
                        output_pattern_fn *pattern_of, void *context, size_t *ndropped);
+
+/* The same, and what is left takes no more memory than it needs. */
+int stream_squeeze(struct output_stream *stream, size_t max_bytes,
+                   output_pattern_fn *pattern_of, void *context, size_t *ndropped);
 
 /* Drop all of them, and a source, as output_drop_all(); its end is the caller's business. */
 int stream_drop_all(struct output_stream *stream, size_t *ndropped);

@@ -81,6 +81,9 @@ view_add(struct view *view, struct session *session)
 	if (session->tally == NULL || clients_add(view->clients, &session->client) == -1)
 		return -1;
 	session->stats = view->stats;
+	session->quota = view->share;
+	if (view->share != NULL && view->share->most_queued < session->listener->queue)
+		output_set_limit(&session->output, view->share->most_queued);
 	tally_add(session->tally, TALLY_ACCEPTED, 1);
 	stats_add(view->stats, STAT_CLIENTS_ACCEPTED, 1);
 	view->sessions[index] = session;
@@ -296,6 +299,13 @@ count_subscriptions(struct session *session)
 	                      memory_order_relaxed);
 }
 
+/* About what a subscription takes, by the bytes of its pattern. */
+static size_t
+subscription_cost(size_t npattern)
+{
+	return 256 + 8 * npattern;
+}
+
 struct subscription *
 view_follow(struct view *view, struct session *session, const struct view_follow *follow)
 {
@@ -322,6 +332,9 @@ view_follow(struct view *view, struct session *session, const struct view_follow
 	view->slots[who.ref.slot].subscription = sub;
 	view->slots[who.ref.slot].serial = who.ref.serial;
 	session->nsubscriptions++;
+	if (view->share != NULL)
+		quota_grow(view->share, &view->share->nheld,
+		            subscription_cost(follow->pattern.nbytes));
 	if (sub->group != NULL)
 		session->nmemberships++;
 	count_subscriptions(session);
@@ -345,6 +358,8 @@ view_unfollow(struct view *view, struct session *session, struct subscription *s
 {
 	forget_limit(view, session, sub);
 	give_slot(view, sub->who.ref.slot);
+	if (view->share != NULL)
+		quota_shrink(&view->share->nheld, subscription_cost(sub->node->end->npattern));
 	if (sub->group != NULL && --session->nmemberships == 0)
 		session_forget_unread(session);
 	subscriptions_remove(view->subscriptions, sub);

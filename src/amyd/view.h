@@ -14,8 +14,10 @@
 
 #include "batch.h"
 #include "budget.h"
+#include "history.h"
 #include "inbox.h"
 #include "publication.h"
+#include "quota.h"
 #include "session.h"
 #include "stats.h"
 #include "subscriptions.h"
@@ -55,6 +57,9 @@ struct view {
 	struct subscriptions *subscriptions; /* shared */
 	struct clients *clients;             /* shared */
 	struct tallies *tallies;             /* shared */
+	struct history *history;             /* shared */
+	struct quota *quota;               /* shared; NULL: nobody counts memory */
+	struct quota_share *share;          /* ours of it */
 	struct stats *stats;
 
 	/* owner only */
@@ -85,6 +90,8 @@ struct view {
 	size_t cost;             /* of the line that is being run, beside COST_LINE: see budget.h */
 	bool has_fed_sinks;      /* lines went to targets of rules */
 	bool has_dropped;        /* lines of clients, and it is not told yet */
+	bool has_asked;          /* other handlers to drop lines, for memory is short */
+	int64_t short_log_ms;    /* when it may be logged again that it is */
 	bool was_woken;          /* the inbox was read: those that are stalled may go on */
 	struct packet *packet;   /* lines for other handlers, not sent yet; NULL: none */
 	size_t packet_capacity;  /* that the next one is to have */
@@ -182,6 +189,25 @@ size_t view_deliver(struct view *view, const struct publication *publication,
 /* To one session, by one of its subscriptions, or (ref.serial 0) by its name. False: gone. */
 bool view_deliver_to(struct view *view, const struct publication *publication,
                      const struct subscriber *to);
+
+/*
+ * See how much memory is used, and drop some of what waits, and then of what is stored, if it is
+ * nearly as much as may be. It is to be called when view_is_to_look() says so; sessions of which
+ * lines went are dirty.
+ */
+void view_look_at_quota(struct view *view);
+
+static inline bool
+view_is_to_look(const struct view *view)
+{
+	const struct quota_share *share = view->share;
+
+	return share != NULL && (share->ngrown >= share->look_at ||
+	                         atomic_load_explicit(&share->must_look, memory_order_relaxed));
+}
+
+/* The pattern of a subscription, for session_deliver() and session_squeeze(); a view is context. */
+size_t view_pattern_of(void *view, struct subscription_ref ref, char text[SUBJECT_MAX_BYTES]);
 
 /* Lines that nobody is left for: matched, and dropped. */
 void view_count_lost(struct view *view, enum stats_counter cause, size_t n);
