@@ -48,6 +48,7 @@ leave_both()
 	kill -KILL "$(client_pid greedy)"
 	hang_up greedy
 	wait_for_end "$(client_pid greedy)"
+	wait_until unread 0
 }
 
 # finals_before LINE: how many the greedy client had before the line, its SUB's not counted
