@@ -1032,6 +1032,28 @@ START_TEST(connection_is_not_closed_while_its_event_is_on_its_way)
 }
 END_TEST
 
+/* It was seen when a line was to be sent; then there is an end of input as well. */
+START_TEST(reset_is_no_end_of_input_while_its_event_is_on_its_way)
+{
+	struct amy_notification notification;
+	int fd;
+
+	start_listening();
+	fd = accept_lived();
+	put("one");
+	read_records();
+	reset(fd);
+	notification = wait_for_event();
+	put("two"); /* which cannot be sent */
+	read_records();
+	advance(1000);
+	deliver(&notification);
+	PUMP_UNTIL(usage().nunsure == 1);
+	ck_assert_uint_eq(usage().nwritten, 0);
+	end_upstream();
+}
+END_TEST
+
 START_TEST(connecting_may_succeed_at_the_last_moment)
 {
 	struct amy_notification notification;
@@ -1380,6 +1402,7 @@ main(void)
 	    line_is_written_when_the_peer_has_acknowledged_it,
 	    lines_are_unsure_if_the_peer_resets_without_having_read,
 	    lines_are_unsure_if_the_peer_closes_without_having_read,
+	    reset_is_no_end_of_input_while_its_event_is_on_its_way,
 	    lines_are_written_if_the_peer_closes_after_having_read,
 	    only_the_last_lines_are_unsure_if_the_peer_has_read_long_before,
 	    nothing_is_sent_to_a_peer_that_has_closed,

@@ -380,7 +380,10 @@ begin_ending(struct upstream *upstream)
 		upstream->error = PEER_HAS_ENDED;
 }
 
-/* What it says is of no interest, but that it ends is. */
+/*
+ * What it says is of no interest, but that it ends is. A reset is reported once; from then on
+ * recv(2) shows an end of input that the peer has not sent.
+ */
 static void
 drop_input(struct upstream *upstream)
 {
@@ -389,7 +392,7 @@ drop_input(struct upstream *upstream)
 
 	for (int i = 0; i < TURN_READS && n > 0; i++)
 		n = recv(upstream->fd, buffer, sizeof buffer, 0);
-	if (n == 0 && upstream->state == UPSTREAM_UP)
+	if (n == 0 && upstream->state == UPSTREAM_UP && upstream->error == 0)
 		begin_ending(upstream);
 	else if (n == -1 && errno != EAGAIN && errno != EINTR)
 		upstream->error = errno;
