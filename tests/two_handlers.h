@@ -253,13 +253,14 @@ line_of(const char *text)
 	return (struct amy_bytes){ text, strlen(text) };
 }
 
-/* SUB with those arguments. Whoever runs a line of a client settles it. */
+/* SUB with those arguments, in a turn of its own. Whoever runs a line of a client settles it. */
 static inline enum follow_result
 try_sub(struct visitor *visitor, const char *arguments, bool quiet)
 {
 	struct protocol_follow follow;
 
 	MUST(protocol_parse_sub(arguments, strlen(arguments), &follow) == NULL);
+	budget_next_turn(&visitor->view->budget);
 	view_mark_dirty(visitor->view, visitor->session);
 	return follow_subscribe(visitor->view, visitor->session, &follow, NULL, 0, quiet);
 }
