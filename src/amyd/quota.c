@@ -123,10 +123,14 @@ resident_bytes(void)
 static uint64_t
 used_bytes(uint64_t resident)
 {
+#ifdef M_MMAP_THRESHOLD /* glibc; elsewhere malloc(3) does not say what it has free */
 	struct mallinfo2 info = mallinfo2();
 	uint64_t used = info.uordblks + info.hblkhd + OTHER_BYTES;
 
-	return info.uordblks > 0 && used < resident ? used : resident;
+	if (info.uordblks > 0 && used < resident)
+		return used;
+#endif
+	return resident;
 }
 
 void
@@ -146,6 +150,9 @@ quota_give_back(struct quota *quota)
 	uint64_t limit = get(&quota->limit);
 	uint64_t resident = limit == 0 ? 0 : resident_bytes();
 
-	if (resident > limit / 8 * 7 && used_bytes(resident) < resident - limit / 32)
+	if (resident > limit / 8 * 7 && used_bytes(resident) < resident - limit / 32) {
+#ifdef M_MMAP_THRESHOLD
 		malloc_trim(0);
+#endif
+	}
 }
