@@ -230,8 +230,8 @@ START_TEST(usage_is_that_of_the_protocol)
 		[VERB_REQ] = "REQ <subject> <text>",
 		[VERB_SET] = "SET <key> <value>",
 		[VERB_STATS] = "STATS [prefix]",
-		[VERB_SUB] = "SUB <pattern> [LAST n|FROM seq [RUN r]|SINCE 10m] [GROUP g] "
-		             "[COUNT n] [WITHIN 30s]",
+		[VERB_SUB] = ("SUB <pattern> [LAST n|FROM seq [RUN r]|SINCE 10m] [GROUP g] "
+		              "[COUNT n] [WITHIN 30s]"),
 		[VERB_TRACE] = "TRACE <subject>",
 		[VERB_UNSUB] = "UNSUB <pattern>|*",
 		[VERB_WHO] = "WHO [pattern]",

@@ -109,7 +109,7 @@ for round in 1 2; do
 		is "round $round: it listens at $address now" +OK "$(ask $host 2693 PING)"
 	done
 done
-unlike "no change of them is refused" 'stays as it is' "$work/log"
+unlike "no change of them is refused" 'the configuration stays as it is' "$work/log"
 say stays 'PING still'
 check "who was there is there all the time" wait_until file_has "$work/stays.out" '^\+OK still$'
 

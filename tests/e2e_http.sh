@@ -390,7 +390,7 @@ others=1
 echo 'SUB big.>' | "$peer" talk --rcvbuf 4096 127.0.0.1 "$main_port" >"$work/stopped.out" 2>&1 &
 stopped=$!
 children="$children $stopped"
-wait_until file_has "$work/stopped.out" '^\+OK'
+wait_until metric_is amyd_subscriptions 1
 kill -STOP "$stopped"
 text=$(head -c 60000 /dev/zero | tr '\0' x)
 nbig=$(lines_beyond_socket 60000)

@@ -99,14 +99,14 @@ stop_daemon
 
 start_daemon <<END
 handlers = 2
-memory = "40M"
+memory = "48M"
 listen main { address = "127.0.0.1:0" }
 history all { match = "log.>"  lines = 1000000  bytes = "256M" }
 END
 main_port=$(port main)
 publish 40000 log.x
 is "histories: each line is stored" "40000" "$(grep -c '^+OK 0 seq=' "$work/finals")"
-check "histories: the daemon stays below memory" test "$(most_memory)" -le 40960
+check "histories: the daemon stays below memory" test "$(most_memory)" -le 49152
 check "histories: what was forgotten for it is counted" test "$(counter memory.forgotten)" -gt 0
 check "histories: the newest lines are there" test "$(counter history.all.lines)" -gt 1000
 connect many openbsd 127.0.0.1 "$main_port"

@@ -52,10 +52,12 @@ children="" # the processes to be ended at exit, by number
 test_number=0
 nfailed=0
 
+# A child that is ended before it has become another program runs the traps of the script, too.
 clean_up()
 {
-	local pid
+	local pid self rest
 
+	{ read -r self rest </proc/self/stat; } 2>/dev/null && [ "$self" != "$$" ] && return
 	for pid in $children; do
 		is_running "$pid" && kill -KILL "$pid" 2>/dev/null
 	done

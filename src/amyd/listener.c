@@ -844,28 +844,39 @@ write_ports(const struct listeners *listeners, FILE *file)
 	return ferror(file) ? -1 : 0;
 }
 
+/* The whole file, and what it is. -1, errno: it is not whole. */
+static int
+write_ports_to(const struct listeners *listeners, const char *path, struct stat *st)
+{
+	FILE *file = fopen(path, "we");
+	bool is_whole;
+	int error;
+
+	if (file == NULL)
+		return -1;
+	is_whole = write_ports(listeners, file) == 0 && fflush(file) == 0 &&
+	           fstat(fileno(file), st) == 0;
+	error = errno;
+	if (fclose(file) == -1)
+		return -1;
+	errno = error;
+	return is_whole ? 0 : -1;
+}
+
 int
 listeners_write_ports(struct listeners *listeners, const char *path)
 {
-	struct made_file made = { 0 };
-	struct stat st;
 	char aside[4096];
-	FILE *file;
-	int result, error;
+	struct stat st;
+	int error;
 
 	if (snprintf(aside, sizeof aside, "%s.new", path) >= (int)sizeof aside) {
 		log_error("%s: the path is too long", path);
 		return EX_USAGE;
 	}
-	file = fopen(aside, "we");
-	if (file != NULL) {
-		result = write_ports(listeners, file);
-		if (fflush(file) == 0 && fstat(fileno(file), &st) == 0)
-			made = made_file(&st);
-		if (fclose(file) == 0 && result == 0 && rename(aside, path) == 0) {
-			listeners->ports = made;
-			return 0;
-		}
+	if (write_ports_to(listeners, aside, &st) == 0 && rename(aside, path) == 0) {
+		listeners->ports = made_file(&st);
+		return 0;
 	}
 	error = errno;
 	unlink(aside);

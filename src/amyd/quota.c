@@ -12,8 +12,11 @@
 /* Of the program, its stacks and libraries, about. */
 #define OTHER_BYTES ((uint64_t)4 << 20)
 
-/* So much of the limit is for what malloc(3) loses by the way. */
-#define SAFETY_FRACTION 16
+/*
+ * So much of the limit is for what malloc(3) does not use again at once, and for what is on its way
+ * while a handler has not looked yet: on a busy machine it may not run for a while.
+ */
+#define SAFETY_FRACTION 4
 
 int
 quota_init(struct quota *quota, unsigned nshares)
