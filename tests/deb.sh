@@ -104,8 +104,9 @@ check "libamy-dev has what programs are written with" has libamy-dev usr/include
     "usr/lib/*/libamy.so" "usr/lib/*/pkgconfig/libamy.pc" usr/share/man/man3/libamy.3.gz \
     usr/share/man/man3/amy_poller_wait.3.gz usr/share/doc/libamy-dev/examples/echo_server.c
 
-is "the one file that is configuration is amyd.conf" "/etc/amyd.conf" \
-    "$(dpkg-deb -I "$(deb amyd)" conffiles)"
+is "the files that are configuration are amyd.conf and that of logrotate" \
+    "/etc/amyd.conf /etc/logrotate.d/amyd" \
+    "$(dpkg-deb -I "$(deb amyd)" conffiles | sort | paste -sd ' ')"
 field amyd Depends >"$work/depends"
 like "amyd depends on the library that it needs" 'libamy1 \(>= 0\.1\.0\)' "$work/depends"
 like "and on who makes its user" 'systemd-sysusers' "$work/depends"

@@ -143,17 +143,20 @@ stat()
 	rule_stat bad "$bad" "$1"
 }
 
+# The second time the pauses are long already: up to 30 s.
+ntries=4
 for how in close unread; do
 	written=$(stat written)
 	serve_badly "$how"
 	check "it accepts and closes ($how): publishers have their finals" publish 2000
-	check "it accepts and closes ($how): it is tried again" wait_until has_lines "$work/serve.out" 4
+	check "it accepts and closes ($how): it is tried again" wait_until has_lines "$work/serve.out" $ntries
 	is "it accepts and closes ($how): nothing counts as written" "$written" "$(stat written)"
 	no_more_badly
 	# 0.1 s after the first one, and each time twice as long.
 	n=$(wc -l <"$work/serve.out")
 	check "it accepts and closes ($how): and ever less often" [ "$n" -le $((8 + $(counter server.seconds) / 10)) ]
 	harms_nobody "it accepts and closes ($how)"
+	ntries=1
 done
 check "what it may not have read is unsure" [ "$(stat unsure)" -gt 0 ]
 check "that is logged" file_has "$work/log" "rule bad: $bad: the connection broke: [0-9]* lines"
